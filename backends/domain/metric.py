@@ -1,0 +1,132 @@
+"""Work handed to an engine and what came back, in seconds and bytes. Definitions: docs/MEASUREMENT.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TokenWorkload:
+    """Greedy generation from fixed ids, end-of-sequence ignored; the same ids for every engine."""
+
+    token_ids: tuple[int, ...]
+    new_tokens: int = 128
+
+
+@dataclass(frozen=True)
+class TensorWorkload:
+    """Repeated inference on named inputs from an .npz file, first axis the batch."""
+
+    inputs: Path
+    min_duration_s: float = 2.0
+    min_repeats: int = 8
+
+
+Workload = TokenWorkload | TensorWorkload
+
+
+@dataclass(frozen=True)
+class TokenMeasurement:
+    """One generation. ``token_times_s`` counts from the moment the ids were handed over; one entry a new token."""
+
+    prompt_tokens: int
+    token_times_s: tuple[float, ...]
+    token_ids: tuple[int, ...] = ()
+
+    @property
+    def ttft_engine_s(self) -> float:
+        return self.token_times_s[0]
+
+    @property
+    def prefill_tokens_per_s(self) -> float:
+        return self.prompt_tokens / self.ttft_engine_s
+
+    @property
+    def decode_tokens_per_s(self) -> float:
+        """(n − 1) ÷ (t_n − t_1): the first token never counts as decode."""
+        return (len(self.token_times_s) - 1) / (self.token_times_s[-1] - self.token_times_s[0])
+
+    @property
+    def gaps_s(self) -> tuple[float, ...]:
+        times = self.token_times_s
+        return tuple(after - before for before, after in zip(times, times[1:], strict=False))
+
+
+@dataclass(frozen=True)
+class TensorMeasurement:
+    """Back-to-back single inferences of one batch size."""
+
+    batch: int
+    latencies_s: tuple[float, ...]
+
+    @property
+    def inferences_per_s(self) -> float:
+        return self.batch * len(self.latencies_s) / sum(self.latencies_s)
+
+
+Measurement = TokenMeasurement | TensorMeasurement
+
+
+@dataclass(frozen=True)
+class MemoryReading:
+    """Kernel high-water marks of the worker and its children. ``None`` where the system does not tell."""
+
+    total_peak_bytes: int
+    anonymous_peak_bytes: int | None
+    file_peak_bytes: int | None
+    baseline_bytes: int  # the runtime alone, adapter imported, no model loaded
+    weights_bytes: int
+    kv_cache_bytes: int | None
+    source: str  # "VmHWM and smaps_rollup", "peak working set", ...
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its confidence interval; all in the figure's own unit."""
+
+    estimate: float
+    low: float
+    high: float
+    confidence: float
+    samples: int
+
+
+@dataclass(frozen=True)
+class LogitsRef:
+    """(positions, vocabulary) float32 in a .npy file that can be memory-mapped."""
+
+    path: Path
+    positions: int
+    vocabulary: int
+
+
+@dataclass(frozen=True)
+class ChoiceItem:
+    """A multiple-choice item as ids: the shared query and the continuations to score."""
+
+    query: tuple[int, ...]
+    choices: tuple[tuple[int, ...], ...]
+    gold: int
+
+
+@dataclass(frozen=True)
+class ChoiceScores:
+    """Sum of log-probabilities and number of tokens of each choice, in the order of the item's choices."""
+
+    log_probabilities: tuple[float, ...]
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LoadedEngine:
+    """What a session says of itself after opening: what really runs, not what was asked for."""
+
+    framework: str
+    version: str
+    device: str
+    threads: int
+    cold_load_s: float
+    baseline_bytes: int
+    details: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

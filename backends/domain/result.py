@@ -1,0 +1,85 @@
+"""What a comparison yields: stored as it arrives, shown in the window, reported and certified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backends.domain.artifact import Configuration
+from backends.domain.gate import GateResult
+from backends.domain.metric import Interval, LoadedEngine, Measurement, MemoryReading
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Something disturbed a reading. The reading is kept; the flag says why it is doubted."""
+
+    reason: str  # "another program used 31 % of a core (chrome)"
+    t_s: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One arm of one pair."""
+
+    label: str
+    pair: int
+    restart: int
+    t_s: float  # seconds since the benchmark started
+    measurement: Measurement
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Ratio of one configuration against the original: geometric mean of per-pair ratios."""
+
+    label: str
+    metric: str  # "decode_tokens_per_s", "prefill_tokens_per_s", "inferences_per_s"
+    ratio: Interval
+    threshold: float
+    verdict: str  # Verdict
+    more_pairs: int | None  # how many more pairs a decision would take, where inconclusive
+
+
+@dataclass(frozen=True)
+class QualityScore:
+    """Task accuracy, and against the original where there is one."""
+
+    correct: int
+    items: int
+    accuracy: Interval
+    ratio_to_original: Interval | None = None
+    flipped: float | None = None  # share of items answered otherwise than by the original
+    kind: str = "accuracy"  # or "fidelity" where there are no labels
+
+
+@dataclass(frozen=True)
+class ConfigurationResult:
+    """Everything known of one configuration. What was not measured is ``None``."""
+
+    configuration: Configuration
+    engine: LoadedEngine | None = None
+    rates: Mapping[str, Interval] = field(default_factory=dict)  # metric -> rate with interval
+    latency_p50_s: float | None = None  # inter-token gap, or one inference
+    latency_p95_s: float | None = None
+    latency_p99_s: float | None = None
+    ttft_p50_s: float | None = None
+    memory: MemoryReading | None = None
+    quality: QualityScore | None = None
+    comparisons: tuple[Comparison, ...] = ()
+    gates: tuple[GateResult, ...] = ()
+    failure: str = ""  # the sentence, where this configuration could not be run
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One benchmark run as the history keeps it."""
+
+    run_id: str
+    started_at: str  # ISO 8601, UTC
+    model: str
+    results: tuple[ConfigurationResult, ...]
+    readings: tuple[Reading, ...] = ()
+    notes: tuple[str, ...] = ()
+    state: str = "finished"  # "running", "finished", "cancelled", "interrupted"

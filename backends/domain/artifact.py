@@ -13,7 +13,7 @@ Option = str | int | float | bool
 
 @dataclass(frozen=True)
 class Artifact:
-    """A model file ready to run in one framework. ``precision`` is what was asked for; ``contents`` what is inside."""
+    """A model ready to run in one framework. ``precision`` was asked for; ``contents`` is really inside."""
 
     name: str
     framework: str

@@ -22,7 +22,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Sample:
-    """One figure on a time axis: ``series`` names the configuration, ``metric`` the quantity with its unit."""
+    """One figure on a time axis: ``series`` names the configuration, ``metric`` quantity and unit."""
 
     series: str
     metric: str  # "decode_tokens_per_s", "gap_s", "cpu_percent", "peak_bytes", ...

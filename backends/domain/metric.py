@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 
@@ -28,7 +29,7 @@ Workload = TokenWorkload | TensorWorkload
 
 @dataclass(frozen=True)
 class TokenMeasurement:
-    """One generation. ``token_times_s`` counts from the moment the ids were handed over; one entry a new token."""
+    """One generation. ``token_times_s``: seconds since the ids were handed over, one entry a new token."""
 
     prompt_tokens: int
     token_times_s: tuple[float, ...]
@@ -49,8 +50,7 @@ class TokenMeasurement:
 
     @property
     def gaps_s(self) -> tuple[float, ...]:
-        times = self.token_times_s
-        return tuple(after - before for before, after in zip(times, times[1:], strict=False))
+        return tuple(after - before for before, after in pairwise(self.token_times_s))
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class ModelProfile:
 
 @dataclass(frozen=True)
 class SourceModel:
-    """The model a person wants to ship: one or several forms of the same weights, with the data to judge it."""
+    """The model a person wants to ship: one or more forms of the same weights, and data to judge it."""
 
     name: str
     profile: ModelProfile  # of the form that was chosen

@@ -154,9 +154,6 @@ class Adapter(Protocol):
     def open(self, artifact: Artifact, options: LoadOptions) -> AbstractContextManager[Session]: ...
 
 
-EmitSample = Callable[[str, float], None]
-
-
 class EngineHandle(Protocol):
     """The parent's side of an open session: one worker process that holds one artifact.
 

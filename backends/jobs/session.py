@@ -1,0 +1,168 @@
+"""The child's side of an open session: what the adapter opened, and the commands that use it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from backends.benchmarking import memory
+from backends.domain.artifact import Artifact
+from backends.domain.metric import (
+    ChoiceScores,
+    LoadedEngine,
+    LogitsRef,
+    Measurement,
+    MemoryReading,
+    TensorMeasurement,
+    TensorWorkload,
+    TokenWorkload,
+    Workload,
+)
+from backends.frameworks.base import Adapter, JobContext, LanguageSession, TensorSession
+from backends.jobs.spec import (
+    CHOOSE,
+    INFER,
+    LOGITS,
+    MEASURE,
+    MEMORY,
+    ChooseRequest,
+    InferRequest,
+    JobSpec,
+    LogitsRequest,
+    OpenRequest,
+    TokenizeRequest,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+INFER_BATCH = 64
+
+
+class WorkerSession:
+    """One artifact, opened once."""
+
+    def __init__(self, session: Any, closing: AbstractContextManager[Any], request: OpenRequest) -> None:
+        self._session = session
+        self._closing = closing
+        self._artifact: Artifact = request.artifact
+        self._context_tokens = request.options.context
+        self._scratch = request.scratch
+        self._arrays = 0
+        self.engine: LoadedEngine
+
+    @classmethod
+    def open(cls, adapter: Adapter, request: OpenRequest, framework: str) -> WorkerSession:
+        """Load the artifact and time it; the memory marks start from the runtime without a model."""
+        version = adapter.probe(None).version
+        baseline_bytes = memory.reset_peak()
+        began = time.perf_counter()
+        closing = adapter.open(request.artifact, request.options)
+        session = closing.__enter__()
+        opened = cls(session, closing, request)
+        opened.engine = LoadedEngine(
+            framework,
+            version,
+            session.device,
+            session.threads,
+            time.perf_counter() - began,
+            baseline_bytes,
+            tuple(session.details),
+            tuple(session.warnings),
+        )
+        return opened
+
+    def close(self) -> None:
+        self._closing.__exit__(None, None, None)
+
+    def answer(self, spec: JobSpec[Any, Any], job: JobContext) -> Any:
+        if spec.task == MEASURE:
+            return self._measure(spec.payload.work, job)
+        if spec.task == MEMORY:
+            return self._memory(spec.payload.work, job)
+        if spec.task == LOGITS:
+            return self._logits(spec.payload)
+        if spec.task == CHOOSE:
+            return self._choose(spec.payload, job)
+        if spec.task == INFER:
+            return self._infer(spec.payload, job)
+        return self._tokenize(spec.payload)
+
+    def _measure(self, work: Workload, job: JobContext) -> Measurement:
+        if isinstance(work, TokenWorkload):
+            return self._language.generate(work.token_ids, work.new_tokens, job)
+        return self._repeat(work, job)
+
+    def _repeat(self, work: TensorWorkload, job: JobContext) -> TensorMeasurement:
+        inputs = read_arrays(work.inputs)
+        latencies: list[float] = []
+        began = time.perf_counter()
+        while len(latencies) < work.min_repeats or time.perf_counter() - began < work.min_duration_s:
+            job.check_cancelled()
+            start = time.perf_counter()
+            self._tensor.infer(inputs)
+            latencies.append(time.perf_counter() - start)
+        return TensorMeasurement(len(next(iter(inputs.values()))), tuple(latencies))
+
+    def _memory(self, work: Workload, job: JobContext) -> MemoryReading:
+        self._measure(work, job)
+        kv_cache = getattr(self._session, "kv_cache_bytes", None)
+        return memory.read_peak(
+            baseline_bytes=self.engine.baseline_bytes,
+            weights_bytes=self._artifact.size_bytes,
+            kv_cache_bytes=kv_cache,
+        )
+
+    def _logits(self, request: LogitsRequest) -> LogitsRef:
+        import numpy as np
+
+        logits = self._language.logits(request.token_ids)
+        self._arrays += 1
+        path = self._scratch / f"logits-{self._arrays}.npy"
+        np.save(path, logits, allow_pickle=False)
+        return LogitsRef(path, *logits.shape)
+
+    def _choose(self, request: ChooseRequest, job: JobContext) -> list[ChoiceScores]:
+        from backends.quality.scoring import score_choices
+
+        scores = []
+        for item in request.items:
+            job.check_cancelled()
+            scores.append(score_choices(self._language.logits, item))
+        return scores
+
+    def _tokenize(self, request: TokenizeRequest) -> list[list[int]]:
+        return [self._language.tokenize(text) for text in request.texts]
+
+    def _infer(self, request: InferRequest, job: JobContext) -> Any:
+        """The samples in batches, outputs joined along the first axis."""
+        import numpy as np
+
+        inputs = read_arrays(request.inputs)
+        total = len(next(iter(inputs.values())))
+        parts: list[dict[str, NDArray[np.generic]]] = []
+        for start in range(0, total, INFER_BATCH):
+            job.check_cancelled()
+            parts.append(self._tensor.infer({k: v[start : start + INFER_BATCH] for k, v in inputs.items()}))
+        outputs: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        np.savez(request.output, allow_pickle=False, **outputs)
+        return request.output
+
+    @property
+    def _language(self) -> LanguageSession:
+        session: LanguageSession = self._session
+        return session
+
+    @property
+    def _tensor(self) -> TensorSession:
+        session: TensorSession = self._session
+        return session
+
+
+def read_arrays(path: Any) -> dict[str, NDArray[np.generic]]:
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

@@ -1,0 +1,94 @@
+"""What a worker can be asked to do: one table of tasks with the types of what goes in and comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from backends.domain.artifact import Artifact, LoadOptions
+from backends.domain.hardware import HardwareProfile
+from backends.domain.metric import (
+    ChoiceItem,
+    ChoiceScores,
+    LoadedEngine,
+    LogitsRef,
+    Measurement,
+    MemoryReading,
+    Workload,
+)
+from backends.frameworks.base import Availability, OptimizeRequest
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class ProbeRequest:
+    hardware: HardwareProfile | None = None
+
+
+@dataclass(frozen=True)
+class OpenRequest:
+    """``scratch`` is the folder for arrays that are too large for the pipe."""
+
+    artifact: Artifact
+    options: LoadOptions
+    scratch: Path
+
+
+@dataclass(frozen=True)
+class WorkRequest:
+    work: Workload
+
+
+@dataclass(frozen=True)
+class LogitsRequest:
+    token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ChooseRequest:
+    items: tuple[ChoiceItem, ...]
+
+
+@dataclass(frozen=True)
+class TokenizeRequest:
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InferRequest:
+    inputs: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class Task(Generic[P, R]):
+    name: str
+    payload: type[P]
+    result: Any  # a type, or a typing form such as ``list[ChoiceScores]``
+
+
+PROBE: Task[ProbeRequest, Availability] = Task("probe", ProbeRequest, Availability)
+OPTIMIZE: Task[OptimizeRequest, Artifact] = Task("optimize", OptimizeRequest, Artifact)
+OPEN: Task[OpenRequest, LoadedEngine] = Task("open", OpenRequest, LoadedEngine)
+MEASURE: Task[WorkRequest, Measurement] = Task("measure", WorkRequest, Measurement)
+MEMORY: Task[WorkRequest, MemoryReading] = Task("memory", WorkRequest, MemoryReading)
+LOGITS: Task[LogitsRequest, LogitsRef] = Task("logits", LogitsRequest, LogitsRef)
+CHOOSE: Task[ChooseRequest, list[ChoiceScores]] = Task("choose", ChooseRequest, list[ChoiceScores])
+TOKENIZE: Task[TokenizeRequest, list[list[int]]] = Task("tokenize", TokenizeRequest, list[list[int]])
+INFER: Task[InferRequest, Path] = Task("infer", InferRequest, Path)
+
+TASKS: dict[str, Task[Any, Any]] = {
+    task.name: task for task in (PROBE, OPTIMIZE, OPEN, MEASURE, MEMORY, LOGITS, CHOOSE, TOKENIZE, INFER)
+}
+
+
+@dataclass(frozen=True)
+class JobSpec(Generic[P, R]):
+    """One job: the task, what it works on and the framework whose adapter does it."""
+
+    task: Task[P, R]
+    payload: P
+    framework: str

@@ -17,9 +17,10 @@ from backends.domain.metric import (
     MemoryReading,
     Workload,
 )
+from backends.domain.runtime import Runtime
 from backends.frameworks.base import JobContext
 from backends.jobs import spec as tasks
-from backends.jobs.launcher import Runtime, WorkerProcess, wait
+from backends.jobs.launcher import WorkerProcess, wait
 from backends.jobs.spec import JobSpec, Task
 
 

@@ -14,18 +14,18 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import psutil
 
+from backends.codec import dump_line, load_line
 from backends.domain.errors import JobCancelled, JobFailed
 from backends.domain.events import TERMINAL, Cancelled, Event, Failed, Result
+from backends.domain.runtime import Runtime
 from backends.frameworks.base import JobContext
 from backends.jobs import wire
-from backends.jobs.codec import dump_line, load_line
 from backends.jobs.context import Context
 from backends.jobs.outcome import as_error, describe_exit
 from backends.jobs.spec import JobSpec
@@ -49,23 +49,17 @@ WORKER_ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True)
-class Runtime:
-    """The interpreter a worker runs on: this program's own, or that of a managed environment."""
+def worker_command(runtime: Runtime) -> list[str]:
+    if runtime.interpreter is not None:
+        return [str(runtime.interpreter), "-m", "backends.jobs.worker"]
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "--worker"]
+    return [sys.executable, "-m", "backends.jobs.worker"]
 
-    interpreter: Path | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
 
-    def command(self) -> list[str]:
-        if self.interpreter is not None:
-            return [str(self.interpreter), "-m", "backends.jobs.worker"]
-        if getattr(sys, "frozen", False):
-            return [sys.executable, "--worker"]
-        return [sys.executable, "-m", "backends.jobs.worker"]
-
-    def variables(self) -> dict[str, str]:
-        path = os.pathsep.join([str(SOURCE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        return {**os.environ, **WORKER_ENVIRONMENT, "PYTHONPATH": path, **self.environment}
+def worker_variables(runtime: Runtime) -> dict[str, str]:
+    path = os.pathsep.join([str(SOURCE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, **WORKER_ENVIRONMENT, "PYTHONPATH": path, **runtime.variables}
 
 
 class WorkerProcess:
@@ -83,11 +77,11 @@ class WorkerProcess:
         try:
             with self._log_path.open("wb") as log:
                 self._process = subprocess.Popen(
-                    runtime.command(),
+                    worker_command(runtime),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env=runtime.variables(),
+                    env=worker_variables(runtime),
                     start_new_session=True,  # its own process group: killing it takes grandchildren along
                 )
         except OSError as error:

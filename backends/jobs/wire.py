@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from backends.codec import from_plain, to_plain
 from backends.domain.events import Cancelled, Event, Failed, Log, Progress, Result, Sample, Started
-from backends.jobs.codec import from_plain, to_plain
 from backends.jobs.spec import TASKS, JobSpec, Task
 
 _PLAIN_EVENTS: dict[str, type[Any]] = {

@@ -15,10 +15,10 @@ import threading
 from collections.abc import Callable
 from typing import IO, Any
 
+from backends.codec import dump_line, load_line
 from backends.domain.errors import JobCancelled
 from backends.domain.events import Event, Result
 from backends.jobs import wire
-from backends.jobs.codec import dump_line, load_line
 from backends.jobs.outcome import as_event
 from backends.jobs.session import WorkerSession
 from backends.jobs.spec import OPEN, OPTIMIZE, PROBE, JobSpec

@@ -14,10 +14,11 @@ import pytest
 from backends.domain.errors import BadInput, JobCancelled, WorkerDied
 from backends.domain.events import TERMINAL, Cancelled, Event, Failed, Log, Progress, Result
 from backends.domain.model import ModelFormat, ModelKind
+from backends.domain.runtime import Runtime
 from backends.frameworks.base import OptimizeRequest
 from backends.jobs import launcher
 from backends.jobs.context import Context
-from backends.jobs.launcher import Runtime, WorkerProcess, run_job
+from backends.jobs.launcher import WorkerProcess, run_job
 from backends.jobs.spec import OPTIMIZE, JobSpec
 from tests.conftest import ROOT
 
@@ -155,7 +156,7 @@ def test_the_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    gone, alive = psutil.wait_procs(
+    _gone, alive = psutil.wait_procs(
         [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=10
     )
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]

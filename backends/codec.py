@@ -1,4 +1,4 @@
-"""Dataclasses to JSON lines and back. The one place that knows the wire.
+"""Dataclasses to JSON and back: for the pipe to workers, the history and the command line alike.
 
 Unions of dataclasses travel with a ``_type`` field that holds the class name.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import types
-from dataclasses import is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -63,7 +62,3 @@ def load_line(line: bytes) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise ValueError("a message is a JSON object")
     return message
-
-
-def type_name(value: object) -> str:
-    return type(value).__name__ if is_dataclass(value) else ""

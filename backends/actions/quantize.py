@@ -1,0 +1,109 @@
+"""Make an artifact: one framework, one precision, in a child process, read back and moved into place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from backends.actions.artifacts import save_artifact
+from backends.assessment.contents import contents, hashes
+from backends.domain.artifact import Artifact, Option
+from backends.domain.errors import BadInput, FrameworkUnavailable
+from backends.domain.events import Started
+from backends.domain.model import ModelFormat, SourceModel
+from backends.frameworks import registry
+from backends.frameworks.base import JobContext, Manifest, OptimizeRequest, PrecisionSpec
+from backends.frameworks.environments import Environments
+from backends.jobs.launcher import run_job
+from backends.jobs.spec import OPTIMIZE, JobSpec
+from backends.storage.files import folder_in_the_making
+from backends.storage.paths import app_paths
+
+
+def quantize(
+    source: SourceModel,
+    framework: str,
+    precision: str,
+    out: Path,
+    job: JobContext,
+    options: Mapping[str, Option] | None = None,
+) -> Artifact:
+    """Quantize ``source`` into the new folder ``out``.
+
+    Raises BadInput for what cannot be asked for, FrameworkUnavailable where the framework is missing, and
+    JobFailed where it did not manage. In all cases nothing half-made is left behind.
+    """
+    manifest = registry.manifest(framework)
+    spec = known_precision(manifest, precision, source)
+    form = usable_form(manifest, source)
+    job.emit(Started(f"{manifest.title} {spec.name} of {source.name}"))
+    environments = Environments(app_paths().environments)
+    missing = environments.missing(manifest)
+    if missing is not None:
+        raise FrameworkUnavailable(f"{manifest.title} is {missing.reason}.", missing.remedy)
+    began = time.monotonic()
+    with folder_in_the_making(out) as folder:
+        request = OptimizeRequest(
+            source=source.forms[form],
+            source_format=form,
+            kind=source.profile.kind,
+            precision=spec.name,
+            output=folder,
+            name=source.name,
+            calibration=source.calibration,
+            options=options or {},
+        )
+        made = run_job(JobSpec(OPTIMIZE, request, manifest.name), job, environments.runtime(manifest))
+        artifact = _read_back(made, time.monotonic() - began)
+        save_artifact(folder, artifact)
+        inside = artifact.path.relative_to(folder)
+    return replace(artifact, path=out / inside)
+
+
+def known_precision(manifest: Manifest, name: str, source: SourceModel) -> PrecisionSpec:
+    """Raises BadInput with the names that would do."""
+    kind = source.profile.kind
+    spec = manifest.precision(name)
+    if spec is not None and kind in spec.kinds:
+        return spec
+    names = ", ".join(p.name for p in manifest.precisions if kind in p.kinds)
+    if not names:
+        raise BadInput(f"{manifest.title} takes no {kind.value} models.", "Choose another framework.")
+    raise BadInput(
+        f"{manifest.title} has no precision “{name}” for a {kind.value} model.", f"Choose one of: {names}."
+    )
+
+
+def usable_form(manifest: Manifest, source: SourceModel) -> ModelFormat:
+    """The first form of the model that the framework takes, in the framework's own order."""
+    for form in manifest.takes:
+        if form in source.forms:
+            return form
+    wanted = " or ".join(form.value for form in manifest.takes)
+    raise BadInput(
+        f"{manifest.title} takes {wanted}; “{source.name}” is there as {source.profile.format.value}.",
+        "Convert the model first, or choose a framework that takes it.",
+    )
+
+
+def _read_back(made: Artifact, took_s: float) -> Artifact:
+    """What is really in the file, and a word where it is no smaller than what it was made from."""
+    really = contents(made.path, made.format)
+    size = size_of(made.path)
+    warnings = made.warnings
+    before = size_of(made.source)
+    if size >= before and not made.original:
+        warnings = (*warnings, f"It is not smaller than the original ({size:,} against {before:,} bytes).")
+    return replace(
+        made, contents=really, size_bytes=size, took_s=took_s, warnings=warnings, hashes=hashes(made.path)
+    )
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a model: of a file with its companions (``.bin``, ``.data``), or of all files of a folder."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    companions = [path.with_suffix(".bin"), path.with_name(path.name + ".data")]
+    return sum(file.stat().st_size for file in {path, *companions} if file.is_file())

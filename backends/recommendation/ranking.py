@@ -1,0 +1,224 @@
+"""Ranks framework × precision for a model on a machine, each with its reasons.
+
+The order comes from the platform rule, the expected size, the predicted speed and the expected quality,
+weighed by the user. It is where to start; what is best is decided by measurement.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from backends.domain.hardware import HardwareProfile
+from backends.domain.model import ModelProfile, SourceModel
+from backends.frameworks.base import Availability, Manifest, PrecisionSpec
+from backends.prediction.roofline import Prediction, decode_tokens_per_s
+from backends.recommendation.fit import MemoryFit, expected_weight_bytes, memory_fit
+from backends.recommendation.rules import Rule, RuleBook
+
+PRIMARY_BONUS = 0.15
+SECONDARY_BONUS = 0.08
+ORDER_STEP = 0.02  # each place further back in the order for the kind of model
+CHOSEN_BY_DEFAULT = 3
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What matters to the user, each from 0 to 1."""
+
+    speed: float = 0.5
+    quality: float = 0.8
+    memory: float = 0.4
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One framework × precision. ``expected_quality`` is a share of the original's, low and high."""
+
+    framework: str
+    title: str
+    precision: str
+    family: str
+    device: str
+    fit: MemoryFit
+    expected_quality: tuple[float, float]
+    decode: Prediction | None
+    reasons: tuple[str, ...]
+    needs_calibration: bool
+    score: float
+    recommended: bool = False
+    headline: bool = True  # one of the few shown first; the others are a click away
+
+
+@dataclass(frozen=True)
+class RuledOut:
+    framework: str
+    title: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    candidates: tuple[Candidate, ...]  # best first
+    ruled_out: tuple[RuledOut, ...]
+    rule: Rule
+    rule_text: str
+    strategy: str
+
+    @property
+    def suggested(self) -> tuple[Candidate, ...]:
+        """What a run takes when nobody chooses: the best of each of the leading frameworks."""
+        best = {candidate.framework: candidate for candidate in reversed(self.candidates)}
+        return tuple(sorted(best.values(), key=lambda c: -c.score)[:CHOSEN_BY_DEFAULT])
+
+
+def recommend(
+    source: SourceModel,
+    hardware: HardwareProfile,
+    manifests: Sequence[Manifest],
+    availability: Mapping[str, Availability],
+    rules: RuleBook,
+    weights: Weights | None = None,
+    target: str = "this",
+) -> Recommendation:
+    """Rank what can be made of ``source`` here, and say for every other framework why not."""
+    rule = rules.rule_for(hardware, target)
+    model = source.profile
+    candidates: list[Candidate] = []
+    ruled_out: list[RuledOut] = []
+    for manifest in manifests:
+        obstacle = _obstacle(manifest, source, availability.get(manifest.name))
+        if obstacle is not None:
+            ruled_out.append(obstacle)
+            continue
+        ranker = _Ranker(model, hardware, rule, rules, weights or Weights(), manifest)
+        made = [ranker.candidate(spec) for spec in manifest.precisions if _worthwhile(spec, model)]
+        fitting = [candidate for candidate in made if candidate.fit.fits]
+        if not fitting:
+            ruled_out.append(_too_large(manifest, made))
+        candidates += _mark_headlines(fitting, manifest.default_precision.get(model.kind.value, ""))
+    ranked = sorted(candidates, key=lambda c: (-c.score, c.framework, c.precision))
+    if ranked:
+        ranked[0] = replace(ranked[0], recommended=True)
+    text = (
+        f"{rule.title}: {_titles(manifests, rule.primary)} first, then {_titles(manifests, rule.secondary)}"
+    )
+    return Recommendation(
+        tuple(ranked), tuple(ruled_out), rule, f"{text} ({rule.why}).", rules.strategy(model)
+    )
+
+
+@dataclass(frozen=True)
+class _Ranker:
+    model: ModelProfile
+    hardware: HardwareProfile
+    rule: Rule
+    rules: RuleBook
+    weights: Weights
+    manifest: Manifest
+
+    def candidate(self, spec: PrecisionSpec) -> Candidate:
+        fit = memory_fit(self.model, expected_weight_bytes(self.model, spec), self.hardware)
+        decode = decode_tokens_per_s(self.model, fit.weight_bytes, self.hardware.throughput)
+        return Candidate(
+            framework=self.manifest.name,
+            title=self.manifest.title,
+            precision=spec.name,
+            family=spec.family,
+            device="CPU",
+            fit=fit,
+            expected_quality=spec.quality_prior,
+            decode=decode,
+            reasons=self._reasons(spec),
+            needs_calibration=spec.needs_calibration,
+            score=self._score(spec, fit),
+        )
+
+    def _score(self, spec: PrecisionSpec, fit: MemoryFit) -> float:
+        """Speed and memory both follow the bytes a token has to read, each on its own scale.
+
+        What is missing to 95 % of the quality counts four-fold more: a model that fails the gate is no bargain at any size.
+        """
+        original = max(1, self.model.contents.weight_bytes)
+        saved = 1 - min(1.0, fit.weight_bytes / original)
+        quality = sum(spec.quality_prior) / 2
+        penalty = max(0.0, 0.95 - quality) * 4
+        weights = self.weights
+        total = max(1e-6, weights.speed + weights.quality + weights.memory)
+        merit = (
+            weights.speed * math.sqrt(saved) + weights.quality * (quality - penalty) + weights.memory * saved
+        )
+        return merit / total + self._prior()
+
+    def _prior(self) -> float:
+        name = self.manifest.name
+        bonus = {self.rule.primary: PRIMARY_BONUS, self.rule.secondary: SECONDARY_BONUS}.get(name, 0.0)
+        order = self.rules.order(self.model)
+        place = order.index(name) if name in order else len(order)
+        return bonus - ORDER_STEP * place
+
+    def _reasons(self, spec: PrecisionSpec) -> tuple[str, ...]:
+        reasons = []
+        if self.manifest.name == self.rule.primary:
+            reasons.append(f"{self.rule.title}: primary by platform.")
+        elif self.manifest.name == self.rule.secondary:
+            reasons.append(f"{self.rule.title}: second by platform.")
+        if spec.name == self.manifest.default_precision.get(self.model.kind.value):
+            reasons.append("The framework's usual choice.")
+        if spec.note:
+            reasons.append(spec.note)
+        return tuple(reasons) or (self.manifest.summary,)
+
+
+def _worthwhile(spec: PrecisionSpec, model: ModelProfile) -> bool:
+    """Smaller than what the model has now; the original itself is measured anyway."""
+    return (
+        model.kind in spec.kinds and spec.family != "original" and spec.bits < model.contents.bits_per_weight
+    )
+
+
+def _obstacle(manifest: Manifest, source: SourceModel, here: Availability | None) -> RuledOut | None:
+    kind = source.profile.kind
+    if kind not in manifest.kinds:
+        return RuledOut(manifest.name, manifest.title, f"takes no {kind.value} models", "")
+    if here is None or not here.available:
+        reason = here.reason if here else "not looked at yet"
+        return RuledOut(manifest.name, manifest.title, reason, here.remedy if here else "")
+    if not set(manifest.takes) & set(source.forms):
+        wanted = " or ".join(form.value for form in manifest.takes)
+        have = ", ".join(form.value for form in source.forms)
+        return RuledOut(
+            manifest.name,
+            manifest.title,
+            f"takes {wanted}; this model is there as {have}",
+            "Convert the model first.",
+        )
+    return None
+
+
+def _too_large(manifest: Manifest, made: Sequence[Candidate]) -> RuledOut:
+    if not made:
+        return RuledOut(manifest.name, manifest.title, "has nothing smaller than this model already is", "")
+    smallest = min(candidate.fit.total_bytes for candidate in made)
+    return RuledOut(
+        manifest.name,
+        manifest.title,
+        f"needs at least {smallest / 1e9:.1f} GB of memory, more than is free",
+        "Close other programs or choose a smaller model.",
+    )
+
+
+def _mark_headlines(candidates: Sequence[Candidate], default: str) -> list[Candidate]:
+    """The default and the best of each family lead; a framework's other precisions are a click away."""
+    best: dict[str, Candidate] = {}
+    for candidate in candidates:
+        if candidate.family not in best or candidate.score > best[candidate.family].score:
+            best[candidate.family] = candidate
+    shown = {candidate.precision for candidate in best.values()} | {default}
+    return [replace(candidate, headline=candidate.precision in shown) for candidate in candidates]
+
+
+def _titles(manifests: Sequence[Manifest], name: str) -> str:
+    return next((manifest.title for manifest in manifests if manifest.name == name), name)

@@ -1,0 +1,159 @@
+"""The history of runs in SQLite, written as results arrive so that a crash loses nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backends.codec import from_plain, to_plain
+from backends.domain.errors import BadInput
+from backends.domain.result import ConfigurationResult, Reading, RunRecord
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE run (
+    run_id TEXT PRIMARY KEY,
+    started_at TEXT NOT NULL,
+    model TEXT NOT NULL,
+    state TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    notes TEXT NOT NULL
+);
+CREATE TABLE result (
+    run_id TEXT NOT NULL REFERENCES run ON DELETE CASCADE,
+    label TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (run_id, label)
+);
+CREATE TABLE reading (
+    number INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES run ON DELETE CASCADE,
+    body TEXT NOT NULL
+);
+CREATE INDEX reading_of_run ON reading (run_id, number);
+"""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    run_id: str
+    started_at: str
+    model: str
+    state: str
+    configurations: int
+
+
+class History:
+    """Opens the file for each operation, so that it may be used from any thread and by two processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def start(self, model: str, machine: str = "", notes: tuple[str, ...] = ()) -> str:
+        """Begin a run and return its id."""
+        run_id = uuid.uuid4().hex[:12]
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._connection() as db:
+            db.execute(
+                "INSERT INTO run VALUES (?, ?, ?, 'running', ?, ?)",
+                (run_id, now, model, machine, json.dumps(notes)),
+            )
+        return run_id
+
+    def add_reading(self, run_id: str, reading: Reading) -> None:
+        with self._connection() as db:
+            body = json.dumps(to_plain(reading))
+            db.execute("INSERT INTO reading (run_id, body) VALUES (?, ?)", (run_id, body))
+
+    def put_result(self, run_id: str, result: ConfigurationResult) -> None:
+        """Store a configuration's result, in place of an earlier one of the same label."""
+        with self._connection() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO result VALUES (?, ?, ?)",
+                (run_id, result.configuration.label, json.dumps(to_plain(result))),
+            )
+
+    def finish(self, run_id: str, state: str = "finished") -> None:
+        with self._connection() as db:
+            db.execute("UPDATE run SET state = ? WHERE run_id = ?", (state, run_id))
+
+    def mark_interrupted(self) -> int:
+        """Runs that still say "running" when the program starts were cut off; returns how many."""
+        with self._connection() as db:
+            return db.execute("UPDATE run SET state = 'interrupted' WHERE state = 'running'").rowcount
+
+    def runs(self) -> list[RunSummary]:
+        """Newest first."""
+        with self._connection() as db:
+            rows = db.execute(
+                "SELECT run_id, started_at, model, state,"
+                " (SELECT count(*) FROM result WHERE result.run_id = run.run_id)"
+                " FROM run ORDER BY started_at DESC, rowid DESC"
+            ).fetchall()
+        return [RunSummary(*row) for row in rows]
+
+    def run(self, run_id: str) -> RunRecord:
+        """Everything of one run. Raises BadInput for an id the history does not know."""
+        with self._connection() as db:
+            row = db.execute(
+                "SELECT run_id, started_at, model, notes, state FROM run WHERE run_id = ?", (run_id,)
+            ).fetchone()
+            if row is None:
+                raise BadInput(f"The history has no run “{run_id}”.", "“edgewright history” lists them.")
+            results = db.execute(
+                "SELECT body FROM result WHERE run_id = ? ORDER BY rowid", (run_id,)
+            ).fetchall()
+            readings = db.execute(
+                "SELECT body FROM reading WHERE run_id = ? ORDER BY number", (run_id,)
+            ).fetchall()
+        return RunRecord(
+            row[0],
+            row[1],
+            row[2],
+            tuple(from_plain(json.loads(body), ConfigurationResult) for (body,) in results),
+            tuple(from_plain(json.loads(body), Reading) for (body,) in readings),
+            tuple(json.loads(row[3])),
+            row[4],
+        )
+
+    def delete(self, run_id: str) -> None:
+        with self._connection() as db:
+            db.execute("DELETE FROM run WHERE run_id = ?", (run_id,))
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self._path, timeout=30)) as db, db:
+                db.execute("PRAGMA foreign_keys = ON")
+                self._prepare(db)
+                yield db
+        except sqlite3.DatabaseError as error:
+            raise BadInput(
+                f"The history “{self._path}” cannot be used: {error}.",
+                "Move the file away to start a new history.",
+            ) from error
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == SCHEMA_VERSION:
+            return
+        if version != 0:
+            raise BadInput(
+                f"The history “{self._path}” was written by another version of Edgewright.",
+                "Move the file away to start a new history.",
+            )
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(_SCHEMA)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def without_readings(record: RunRecord) -> RunRecord:
+    """For tables and exports that do not want the raw samples."""
+    return replace(record, readings=())

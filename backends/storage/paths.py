@@ -1,0 +1,53 @@
+"""Where the program keeps what is the user's: history, settings, artifacts, environments, caches."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+HOME_VARIABLE = "EDGEWRIGHT_HOME"  # everything in one folder: portable installs and tests
+
+
+@dataclass(frozen=True)
+class AppPaths:
+    data: Path
+    cache: Path
+
+    @property
+    def history(self) -> Path:
+        return self.data / "history.sqlite3"
+
+    @property
+    def settings(self) -> Path:
+        return self.data / "settings.json"
+
+    @property
+    def artifacts(self) -> Path:
+        """Quantized models the window makes; the command line names its own folder with --out."""
+        return self.data / "artifacts"
+
+    @property
+    def environments(self) -> Path:
+        return self.data / "environments"
+
+    @property
+    def throughput(self) -> Path:
+        """Folder of the cached bandwidth and arithmetic figures."""
+        return self.cache / "throughput"
+
+
+def app_paths() -> AppPaths:
+    """The user's folders; they are made when something is first written to them."""
+    home = os.environ.get(HOME_VARIABLE)
+    if home:
+        return AppPaths(Path(home) / "data", Path(home) / "cache")
+    dirs = PlatformDirs("edgewright", appauthor=False)
+    return AppPaths(dirs.user_data_path, dirs.user_cache_path)
+
+
+def resources() -> Path:
+    """The data that ships with the program."""
+    return Path(__file__).resolve().parents[2] / "resources"

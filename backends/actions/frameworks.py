@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backends.actions.engines import environments
 from backends.domain.errors import EdgewrightError
 from backends.domain.events import Progress
 from backends.domain.hardware import HardwareProfile
@@ -10,12 +11,11 @@ from backends.frameworks.base import Availability, JobContext, Manifest
 from backends.frameworks.environments import Environments
 from backends.jobs.launcher import JobHandle, WorkerProcess, wait
 from backends.jobs.spec import PROBE, JobSpec, ProbeRequest
-from backends.storage.paths import app_paths
 
 
 def availabilities(job: JobContext, hardware: HardwareProfile | None = None) -> dict[str, Availability]:
     """Name → availability for every registered framework. A probe that dies is an unavailable framework."""
-    known = Environments(app_paths().environments)
+    known = environments()
     manifests = registry.manifests()
     found: dict[str, Availability] = {}
     asked: list[tuple[Manifest, WorkerProcess, JobHandle]] = []
@@ -39,7 +39,7 @@ def availabilities(job: JobContext, hardware: HardwareProfile | None = None) -> 
 def availability(name: str, job: JobContext, known: Environments | None = None) -> Availability:
     """One framework's answer. Raises BadInput for a framework nobody knows."""
     manifest = registry.manifest(name)
-    known = known or Environments(app_paths().environments)
+    known = known or environments()
     missing = known.missing(manifest)
     if missing is not None:
         return missing

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backends.actions.artifacts import save_artifact
+from backends.actions.engines import environments
 from backends.assessment.contents import contents, hashes
 from backends.domain.artifact import Artifact, Option
 from backends.domain.errors import BadInput, FrameworkUnavailable
@@ -15,11 +16,9 @@ from backends.domain.events import Started
 from backends.domain.model import ModelFormat, SourceModel
 from backends.frameworks import registry
 from backends.frameworks.base import JobContext, Manifest, OptimizeRequest, PrecisionSpec
-from backends.frameworks.environments import Environments
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import OPTIMIZE, JobSpec
 from backends.storage.files import folder_in_the_making
-from backends.storage.paths import app_paths
 
 
 def quantize(
@@ -39,8 +38,8 @@ def quantize(
     spec = known_precision(manifest, precision, source)
     form = usable_form(manifest, source)
     job.emit(Started(f"{manifest.title} {spec.name} of {source.name}"))
-    environments = Environments(app_paths().environments)
-    missing = environments.missing(manifest)
+    known = environments()
+    missing = known.missing(manifest)
     if missing is not None:
         raise FrameworkUnavailable(f"{manifest.title} is {missing.reason}.", missing.remedy)
     began = time.monotonic()
@@ -55,7 +54,7 @@ def quantize(
             calibration=source.calibration,
             options=options or {},
         )
-        made = run_job(JobSpec(OPTIMIZE, request, manifest.name), job, environments.runtime(manifest))
+        made = run_job(JobSpec(OPTIMIZE, request, manifest.name), job, known.runtime(manifest))
         artifact = _read_back(made, time.monotonic() - began)
         save_artifact(folder, artifact)
         inside = artifact.path.relative_to(folder)

@@ -1,0 +1,65 @@
+"""``edgewright bench``: measure artifacts or model files; the first is what the others are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from backends.actions.artifacts import load_artifact
+from backends.actions.compare import Comparison, compare
+from backends.assessment.source import source_model
+from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH
+from backends.domain.artifact import Artifact
+from backends.domain.errors import BadInput
+from backends.domain.model import SourceModel
+from backends.domain.result import RunRecord
+from backends.frameworks.base import JobContext
+from backends.quality.data import Preprocessing, preprocessing_for, read_images
+from backends.storage.history import History
+
+DEPTHS = {"quick": QUICK, "standard": STANDARD, "thorough": THOROUGH}
+
+
+def bench(
+    paths: Sequence[Path],
+    job: JobContext,
+    history: History,
+    data: Path | None = None,
+    text: Path | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    threads: int = 0,
+    depth: str = "quick",
+) -> RunRecord:
+    artifacts = [load_artifact(path) for path in paths]
+    kinds = {artifact.kind for artifact in artifacts}
+    if len(kinds) > 1:
+        raise BadInput("Models of different kinds cannot be compared.", "Name artifacts of one model.")
+    source = _source(artifacts[0], data, text)
+    comparison = Comparison(
+        source,
+        replace(artifacts[0], original=True),
+        tuple(replace(artifact, original=False) for artifact in artifacts[1:]),
+        DEPTHS[depth],
+        threads=threads,
+        preprocessing=_preprocessing(source, data, mean, std),
+    )
+    return compare(comparison, job, history)
+
+
+def _source(first: Artifact, data: Path | None, text: Path | None) -> SourceModel:
+    """The first artifact's own model, with the data it came with unless other data is named."""
+    source = source_model(first.path)
+    return replace(source, tasks=data or source.tasks, evaluation=text or source.evaluation)
+
+
+def _preprocessing(
+    source: SourceModel, data: Path | None, mean: tuple[float, ...] | None, std: tuple[float, ...] | None
+) -> Preprocessing | None:
+    """Mean and standard deviation are in no model file: where they are given, they are used."""
+    if data is None or (mean is None and std is None):
+        return None
+    images = read_images(data)
+    first = images.load(slice(0, 1))[0]
+    return preprocessing_for(source.profile.inputs[0], first, mean=mean or (0.0,), std=std or (1.0,))

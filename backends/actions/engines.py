@@ -1,0 +1,32 @@
+"""Opening engines: the right interpreter for each framework, for the command line and the window alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from backends.domain.artifact import Configuration
+from backends.domain.errors import FrameworkUnavailable
+from backends.frameworks import registry
+from backends.frameworks.base import JobContext
+from backends.frameworks.environments import Environments
+from backends.jobs.engine import RemoteEngine
+from backends.storage.paths import app_paths
+
+
+def environments() -> Environments:
+    """The managed environments of this user."""
+    return Environments(app_paths().environments)
+
+
+def opener(job: JobContext) -> Callable[[Configuration], RemoteEngine]:
+    """A function that opens a configuration in a process of its own, whose caller closes it."""
+    known = environments()
+
+    def open_engine(configuration: Configuration) -> RemoteEngine:
+        manifest = registry.manifest(configuration.artifact.framework)
+        missing = known.missing(manifest)
+        if missing is not None:
+            raise FrameworkUnavailable(f"{manifest.title} is {missing.reason}.", missing.remedy)
+        return RemoteEngine(configuration, job, known.runtime(manifest))
+
+    return open_engine

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Sets Edgewright up in ``.venv`` beside the project and starts it, or passes its tests.
+
+    python3 installers/bootstrap.py             set up, then open the window
+    python3 installers/bootstrap.py test        set up with the tools for development, then run the tests
+    python3 installers/bootstrap.py setup       set up only
+    python3 installers/bootstrap.py headless    run the tests of the engine where Qt is not installed
+
+Runs on a bare Python 3.11 to 3.13; needs a C++ compiler, because llama.cpp is compiled for this processor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CONSTRAINTS = ROOT / "installers" / "constraints.txt"
+QT_PACKAGES = ("PySide6_Essentials", "pyqtgraph", "pytest-qt")
+
+# What Qt, the compiler and Python's venv need from Debian and Ubuntu: a file that shows it is there, and its package.
+DEBIAN_NEEDS = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-xinerama.so.0": "libxcb-xinerama0",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-randr.so.0": "libxcb-randr0",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libgomp.so.1": "libgomp1",
+}
+
+
+def main(arguments: list[str]) -> int:
+    command = arguments[0] if arguments else "run"
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        say(f"Edgewright needs Python 3.11, 3.12 or 3.13; this is {sys.version.split()[0]}.")
+        return 2
+    install_system_packages()
+    if command == "headless":
+        python = environment(ROOT / ".venv-headless", extra="dev", without=QT_PACKAGES)
+        return run_tests(python, ["-m", "not slow", "tests/unit", "tests/fault", *arguments[1:]])
+    python = environment(ROOT / ".venv", extra="dev" if command in ("test", "setup") else "")
+    if command == "test":
+        return run_tests(python, arguments[1:])
+    if command == "run":
+        return subprocess.call([python, "-m", "gui", *arguments[1:]], cwd=ROOT)
+    return 0
+
+
+def say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def run_tests(python: Path, arguments: list[str]) -> int:
+    variables = {**os.environ, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
+    return subprocess.call([python, "-m", "pytest", *arguments], cwd=ROOT, env=variables)
+
+
+def environment(folder: Path, extra: str = "", without: tuple[str, ...] = ()) -> Path:
+    """The interpreter of an environment that has exactly what the pinned files say."""
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    wanted = packages(extra, without)
+    stamp = folder / "edgewright-stamp"
+    fingerprint = hashlib.sha256("\n".join([*wanted, CONSTRAINTS.read_text()]).encode()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == fingerprint:
+        return python
+    say(f"Setting up {folder.name}; the first time llama.cpp is compiled, which takes 5 to 15 minutes.")
+    venv.create(folder, with_pip=True, upgrade_deps=False, symlinks=os.name != "nt")
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    subprocess.check_call([*pip, "--constraint", CONSTRAINTS, *wanted])
+    subprocess.check_call([*pip, "--no-deps", "--editable", ROOT], cwd=ROOT)
+    stamp.write_text(fingerprint)
+    return python
+
+
+def packages(extra: str, without: tuple[str, ...]) -> list[str]:
+    """The requirements of pyproject.toml, less those that are not wanted."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = project["dependencies"] + (project["optional-dependencies"][extra] if extra else [])
+    dropped = {name.lower() for name in without}
+    return [line for line in listed if line.split("==")[0].split(";")[0].strip().lower() not in dropped]
+
+
+def install_system_packages() -> None:
+    """On Debian and Ubuntu: what Qt needs from the system, installed as root or named in one sentence."""
+    if not sys.platform.startswith("linux") or not shutil.which("apt-get"):
+        return
+    missing = missing_packages()
+    if not missing:
+        return
+    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    say(f"Installing from the system's packages: {' '.join(missing)}")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        subprocess.check_call([*prefix, "apt-get", "update", "-qq"], env=quiet, stdout=subprocess.DEVNULL)
+        install = [*prefix, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
+        subprocess.check_call(install, env=quiet, stdout=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        say(f"Please install them yourself: sudo apt-get install {' '.join(missing)}")
+
+
+def missing_packages() -> list[str]:
+    libraries = subprocess.run(
+        ["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=False
+    ).stdout
+    missing = [package for library, package in DEBIAN_NEEDS.items() if library not in libraries]
+    if not shutil.which("g++") and not shutil.which("c++"):
+        missing.append("g++")
+    if not any(Path("/usr/share/fonts").rglob("*.[to]tf")):
+        missing.append("fonts-dejavu-core")
+    try:
+        import ensurepip  # noqa: F401
+    except ImportError:
+        missing.append(f"python{sys.version_info[0]}.{sys.version_info[1]}-venv")
+    return missing
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -139,7 +139,8 @@ class _Ranker:
     def _score(self, spec: PrecisionSpec, fit: MemoryFit) -> float:
         """Speed and memory both follow the bytes a token has to read, each on its own scale.
 
-        What is missing to 95 % of the quality counts four-fold more: a model that fails the gate is no bargain at any size.
+        What is missing to 95 % of the quality counts four times more: a model that fails the gate is no
+        bargain at any size.
         """
         original = max(1, self.model.contents.weight_bytes)
         saved = 1 - min(1.0, fit.weight_bytes / original)
@@ -153,9 +154,10 @@ class _Ranker:
         return merit / total + self._prior()
 
     def _prior(self) -> float:
+        """The platform's own two lead; the order for the kind of model settles the rest."""
         name = self.manifest.name
         bonus = {self.rule.primary: PRIMARY_BONUS, self.rule.secondary: SECONDARY_BONUS}.get(name, 0.0)
-        order = self.rules.order(self.model)
+        order = list(dict.fromkeys((self.rule.primary, self.rule.secondary, *self.rules.order(self.model))))
         place = order.index(name) if name in order else len(order)
         return bonus - ORDER_STEP * place
 

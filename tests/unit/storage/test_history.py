@@ -1,0 +1,108 @@
+"""What the history keeps: everything, in order, even of a run that was cut off."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backends.domain.artifact import Artifact, Configuration
+from backends.domain.errors import BadInput
+from backends.domain.metric import Interval, TensorMeasurement, TokenMeasurement
+from backends.domain.model import ModelFormat, ModelKind, TensorContents
+from backends.domain.result import ConfigurationResult, Flag, Reading
+from backends.storage.history import History
+
+
+def result(precision: str = "Q4_K_M", rate: float = 41.2) -> ConfigurationResult:
+    artifact = Artifact(
+        name="model",
+        framework="llamacpp",
+        precision=precision,
+        format=ModelFormat.GGUF,
+        kind=ModelKind.LANGUAGE,
+        path=Path("model.gguf"),
+        size_bytes=100,
+        contents=TensorContents({"Q4_K": 31, "F32": 11}, 1000, 600, 4.8),
+        source=Path("source.gguf"),
+        options={"pure": False, "threads": 2, "kind": "x"},
+    )
+    rates = {"decode_tokens_per_s": Interval(rate, rate - 1, rate + 1, 0.983, 6)}
+    return ConfigurationResult(Configuration(artifact), rates=rates, label=f"llama.cpp {precision}")
+
+
+def reading(pair: int) -> Reading:
+    flags = (Flag("another program used 31 % of a core", 1.5),)
+    return Reading("llama.cpp Q4_K_M", pair, 0, 1.0, TokenMeasurement(4, (0.1, 0.2)), flags)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path / "deep" / "history.sqlite3")
+
+
+def test_what_is_stored_comes_back_the_same(history: History) -> None:
+    run_id = history.start("model", notes=("busy",))
+    tensor = replace(reading(1), measurement=TensorMeasurement(8, (0.01, 0.02)))
+    for stored in (reading(0), tensor):
+        history.add_reading(run_id, stored)
+    history.put_result(run_id, result())
+    history.finish(run_id)
+    record = history.run(run_id)
+    assert record.results == (result(),)
+    assert record.readings == (reading(0), tensor)
+    assert (record.model, record.state, record.notes) == ("model", "finished", ("busy",))
+
+
+def test_a_newer_result_of_the_same_configuration_replaces_the_older(history: History) -> None:
+    run_id = history.start("model")
+    history.put_result(run_id, result(rate=1.0))
+    history.put_result(run_id, result(rate=2.0))
+    assert [r.rates["decode_tokens_per_s"].estimate for r in history.run(run_id).results] == [2.0]
+
+
+def test_a_run_that_was_cut_off_is_marked_and_keeps_what_it_had(history: History) -> None:
+    run_id = history.start("model")
+    history.add_reading(run_id, reading(0))
+    assert history.mark_interrupted() == 1
+    assert history.mark_interrupted() == 0
+    assert history.run(run_id).state == "interrupted"
+    assert len(history.run(run_id).readings) == 1
+
+
+def test_deleting_a_run_takes_its_readings_along(history: History, tmp_path: Path) -> None:
+    run_id = history.start("model")
+    history.add_reading(run_id, reading(0))
+    history.delete(run_id)
+    assert history.runs() == []
+    with sqlite3.connect(tmp_path / "deep" / "history.sqlite3") as db:
+        assert db.execute("SELECT count(*) FROM reading").fetchone() == (0,)
+    db.close()
+
+
+def test_newest_first(history: History) -> None:
+    ids = [history.start(name) for name in ("a", "b")]
+    assert [summary.run_id for summary in history.runs()] == ids[::-1]
+
+
+def test_an_unknown_run(history: History) -> None:
+    with pytest.raises(BadInput, match="no run"):
+        history.run("nothing")
+
+
+def test_a_file_that_is_no_history(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite3"
+    path.write_bytes(b"not a database, but long enough to be taken for one" * 100)
+    with pytest.raises(BadInput, match="cannot be used"):
+        History(path).runs()
+
+
+def test_a_history_of_another_version(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite3"
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(BadInput, match="another version"):
+        History(path).runs()

@@ -1,0 +1,71 @@
+"""The wizard's brain, without a window."""
+
+from __future__ import annotations
+
+from backends.domain.artifact import Configuration
+from backends.domain.result import ConfigurationResult
+from backends.recommendation.ranking import recommend
+from backends.workflow.wizard import STEPS, Choice, Step, WizardState, done, following, missing, preceding
+from tests.unit.recommendation.test_ranking import ALL, EVERYWHERE, RULES
+from tests.unit.samples import artifact, machine, source
+
+
+def recommended() -> WizardState:
+    state = WizardState().with_hardware(machine(), EVERYWHERE).with_source(source())
+    return state.with_recommendation(recommend(source(), machine(), ALL, EVERYWHERE, RULES))
+
+
+def finished() -> WizardState:
+    state = recommended()
+    for choice in state.chosen:
+        state = state.with_artifact(choice, artifact())
+    state = state.with_original(artifact("F16", original=True)).with_run("run")
+    return state.with_result(ConfigurationResult(Configuration(artifact())))
+
+
+def test_the_steps_in_order() -> None:
+    assert [following(step) for step in STEPS] == [*STEPS[1:], None]
+    assert [preceding(step) for step in STEPS] == [None, *STEPS[:-1]]
+
+
+def test_only_the_first_step_is_open_at_the_start() -> None:
+    assert missing(Step.HARDWARE, WizardState()) == ""
+    assert all(missing(step, WizardState()) for step in STEPS[1:])
+
+
+def test_each_answer_opens_the_next_step() -> None:
+    state = WizardState().with_hardware(machine(), EVERYWHERE)
+    assert missing(Step.MODEL, state) == ""
+    assert "model" in missing(Step.RECOMMENDATION, state)
+    assert missing(Step.OPTIMIZE, recommended()) == ""
+    assert missing(Step.BENCHMARK, recommended())
+    assert missing(Step.RESULT, finished()) == ""
+    assert [step for step in STEPS if done(step, finished())] == list(STEPS[:-1])
+
+
+def test_another_model_forgets_what_was_made_of_the_one_before() -> None:
+    state = finished().with_source(source(2_000_000))
+    assert (state.artifacts, state.results, state.chosen, state.recommendation) == ({}, (), (), None)
+    assert state.hardware is not None
+
+
+def test_a_new_ranking_keeps_a_choice_that_still_stands() -> None:
+    state = recommended().with_chosen((Choice("mlx", "Q8"), Choice("gone", "Q4")))
+    assert state.recommendation is not None
+    assert state.with_recommendation(state.recommendation).chosen == (Choice("mlx", "Q8"),)
+
+
+def test_unchecking_and_checking_does_not_make_an_artifact_twice() -> None:
+    state = finished()
+    first = state.chosen[0]
+    fewer = state.with_chosen(state.chosen[1:])
+    again = fewer.with_chosen(state.chosen)
+    assert len(fewer.made) == len(state.made) - 1
+    assert again.to_make == ()
+    assert again.with_failure(first, "no").with_artifact(first, artifact()).failures == {}
+
+
+def test_results_are_replaced_by_label() -> None:
+    state = finished()
+    result = ConfigurationResult(Configuration(artifact()), latency_p50_s=1.0)
+    assert state.with_result(result).results == (result,)

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import psutil
+
 from backends.actions.engines import opener
 from backends.actions.material import Material, prepare_material
+from backends.benchmarking.bench import Surface
 from backends.benchmarking.clock import RealClock
-from backends.benchmarking.conductor import Surface, run
+from backends.benchmarking.conductor import run
 from backends.benchmarking.protocol import QUICK, Plan, Protocol
-from backends.benchmarking.sampling import Sampler
+from backends.benchmarking.summary import Outcome
 from backends.domain.artifact import Artifact, Configuration, LoadOptions
 from backends.domain.errors import EdgewrightError, JobCancelled
 from backends.domain.events import Log, Progress
+from backends.domain.gate import GateResult
 from backends.domain.model import ModelKind, SourceModel
 from backends.domain.result import ConfigurationResult, RunRecord
+from backends.frameworks import registry
 from backends.frameworks.base import EngineHandle, JobContext
 from backends.hardware.conditions import ConditionsSampler
-from backends.optimization.gates import evaluate, read_gates
+from backends.optimization.gates import Evidence, default_gates, evaluate
+from backends.optimization.security import inspect_files
 from backends.quality import harness
 from backends.quality.data import Preprocessing
 from backends.storage.history import History
-from backends.storage.paths import resources
 
 CONTEXT = 1024
 SPEED_THRESHOLD = 2.0  # the gate "at least twice as fast"
@@ -59,7 +66,6 @@ def compare(
     history: History,
     gate: Callable[[], None] = lambda: None,
     on_result: Callable[[ConfigurationResult], None] = lambda result: None,
-    sampler: Sampler | None = None,
 ) -> RunRecord:
     """Run a comparison and return its record. ``gate`` blocks while the user has paused.
 
@@ -69,7 +75,7 @@ def compare(
     run_id = history.start(comparison.source.name)
     try:
         with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
-            _Run(comparison, job, history, run_id, gate, on_result, Path(scratch)).go(sampler)
+            _Run(comparison, job, history, run_id, gate, on_result, Path(scratch)).go()
     except JobCancelled:
         history.finish(run_id, "cancelled")
         raise
@@ -90,7 +96,7 @@ class _Run:
     on_result: Callable[[ConfigurationResult], None]
     scratch: Path
 
-    def go(self, sampler: Sampler | None) -> None:
+    def go(self) -> None:
         configurations = self.comparison.configurations()
         self.job.emit(Progress(None, "Preparing the work"))
         material = self._material(configurations[0])
@@ -106,7 +112,8 @@ class _Run:
         surface = Surface(
             open_engine=opener(self.job),
             clock=RealClock(),
-            sampler=sampler or ConditionsSampler().sample,
+            open_sampler=lambda pids: ConditionsSampler([*pids, os.getpid()]).sample,
+            cpu_time=processor_seconds,
             job=self.job,
             gate=self.gate,
             on_reading=lambda reading: self.history.add_reading(self.run_id, reading),
@@ -115,7 +122,7 @@ class _Run:
         outcome = run(plan, surface)
         for result in outcome.results:
             self._store(result)
-        self._judge(outcome.results, material)
+        self._judge(outcome, material)
 
     def _material(self, original: Configuration) -> Material:
         """With the original open once, for its tokenizer."""
@@ -135,19 +142,30 @@ class _Run:
         finally:
             engine.close()
 
-    def _judge(self, results: Sequence[ConfigurationResult], material: Material) -> None:
+    def _judge(self, outcome: Outcome, material: Material) -> None:
         """Quality of every configuration that runs, the original first; then the gates."""
         judge = _Judge(material, self.scratch, self.job)
         original: ConfigurationResult | None = None
-        gates = read_gates(resources() / "rules" / "gates.toml")
-        for number, result in enumerate(results):
-            self.job.emit(Progress(number / len(results), f"{result.label}: quality"))
+        for number, result in enumerate(outcome.results):
+            self.job.emit(Progress(number / len(outcome.results), f"{result.label}: quality"))
             judged = self._with_quality(result, judge)
-            if result.configuration.artifact.original:
-                original = judged
-            else:
-                judged = replace(judged, gates=evaluate(judged, original, gates))
-            self._store(judged)
+            original = original or judged
+            self._store(replace(judged, gates=self._gates(judged, original, outcome)))
+
+    def _gates(
+        self, result: ConfigurationResult, original: ConfigurationResult, outcome: Outcome
+    ) -> tuple[GateResult, ...]:
+        artifact = result.configuration.artifact
+        if result.failure:
+            return ()
+        evidence = Evidence(
+            result,
+            original,
+            [reading for reading in outcome.readings if reading.label == result.label],
+            security=inspect_files(artifact, self.comparison.source.profile.licence),
+            emulated=registry.manifest(artifact.framework).emulated,
+        )
+        return evaluate(evidence, default_gates())
 
     def _with_quality(self, result: ConfigurationResult, judge: _Judge) -> ConfigurationResult:
         if result.failure:
@@ -171,6 +189,17 @@ class _Run:
     def _store(self, result: ConfigurationResult) -> None:
         self.history.put_result(self.run_id, result)
         self.on_result(result)
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process and its children have used; 0 for one that has just ended."""
+    total = 0.0
+    with contextlib.suppress(psutil.Error):
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 class _Judge:

@@ -29,7 +29,7 @@ def availabilities(job: JobContext, hardware: HardwareProfile | None = None) -> 
             asked.append((manifest, worker, worker.submit(_probe(manifest, hardware))))
         for manifest, _, handle in asked:
             found[manifest.name] = _answer(manifest, handle, job)
-            job.emit(Progress(len(found) / len(manifests), f"{manifest.title} answered"))
+            job.emit(Progress(None, f"{manifest.title} answered"))
     finally:
         for _, worker, _ in asked:
             worker.close()

@@ -24,6 +24,16 @@ class Gate:
     at_least: bool
     unit: str
 
+    def judge(self, value: Interval | None) -> Verdict:
+        """Pass or fail only where the whole interval lies on one side of the threshold."""
+        if value is None:
+            return Verdict.NOT_MEASURED
+        surely, possibly = (value.low, value.high) if self.at_least else (-value.high, -value.low)
+        limit = self.threshold if self.at_least else -self.threshold
+        if surely >= limit:
+            return Verdict.PASS
+        return Verdict.FAIL if possibly < limit else Verdict.INCONCLUSIVE
+
 
 @dataclass(frozen=True)
 class GateResult:
@@ -31,3 +41,12 @@ class GateResult:
     verdict: Verdict
     value: Interval | None
     evidence: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check of a stress run or a security inspection. ``passed`` is ``None``: it could not be made."""
+
+    name: str  # "concurrent sessions", "no pickle"
+    passed: bool | None
+    evidence: str  # a sentence

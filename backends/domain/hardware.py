@@ -24,6 +24,7 @@ class Cache:
     kind: str  # "data", "instruction" or "unified"
     size_bytes: int
     shared_by_threads: int = 1
+    instances: int = 1  # how many of this kind the machine has; ``size_bytes`` is one of them
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Processor:
     instruction_sets: Fact[tuple[str, ...]]  # those that matter: AVX2, AVX-512, VNNI, AMX, NEON, dotprod, ...
     caches: Fact[tuple[Cache, ...]]
     max_frequency_hz: Fact[float]
+    # What this process may use of the logical cores: affinity and container quota; 1.5 is possible.
+    usable_cpus: Fact[float] = Fact(None, "", "Nobody has looked for it.")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,9 @@ class Throughput:
     threads: int
     took_s: float
     measured_at: str  # ISO 8601, UTC
+    buffer_bytes: int = 0  # what was read again and again, far larger than the last-level caches
+    other_load_percent: float = 0.0  # share of the processor that other processes took meanwhile, 0 to 100
+    note: str = ""  # sentences on what bounds the figures, such as a small buffer or other work meanwhile
 
 
 class AcceleratorKind(StrEnum):
@@ -67,10 +73,15 @@ class AcceleratorKind(StrEnum):
 
 @dataclass(frozen=True)
 class FrameworkUse:
-    """What one framework can use of a device: ``how`` is its own name for it, such as "CUDA" or "GPU.0"."""
+    """What one framework can use of a device: ``how`` is its own name for it, such as "CUDA" or "GPU.0".
+
+    ``seen`` is true when the framework installed here lists the device itself; otherwise the framework can
+    use such a device when it is built or extended for it.
+    """
 
     framework: str
     how: str
+    seen: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,3 +149,43 @@ class HardwareProfile:
     virtualization: Fact[str]  # "none", "kvm", "docker", ...
     throughput: Throughput | None = None
     detected_in_s: float = 0.0
+    framework_devices: tuple[FrameworkUse, ...] = ()  # all the installed frameworks list, the CPU included
+
+
+@dataclass(frozen=True)
+class BusyProcess:
+    """``percent``: 100 is one logical core kept busy."""
+
+    name: str
+    percent: float
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The machine's state between two samples of a running benchmark. ``None``: this system does not tell.
+
+    ``cpu_percent`` and ``steal_percent``: shares of all logical cores together, 0 to 100.
+    """
+
+    t_s: float  # monotonic clock, at the end of the interval
+    cpu_percent: float  # of processes other than the measured ones
+    steal_percent: float  # taken from this virtual machine by its host
+    frequency_hz: float | None
+    temperature_celsius: float | None
+    on_battery: bool | None
+    throttled: bool | None
+    busiest: BusyProcess | None  # the busiest of the other processes
+
+
+@dataclass(frozen=True)
+class EnergyUse:
+    """Energy of one domain over an interval. Domains are never summed: psys holds package holds core."""
+
+    domain: str
+    joules: float
+    duration_s: float
+    source: str
+
+    @property
+    def average_watts(self) -> float:
+        return self.joules / self.duration_s if self.duration_s > 0 else 0.0

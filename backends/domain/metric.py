@@ -9,10 +9,15 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class TokenWorkload:
-    """Greedy generation from fixed ids, end-of-sequence ignored; the same ids for every engine."""
+    """Greedy generation from fixed ids, end-of-sequence ignored; the same ids for every engine.
+
+    ``sampling`` false is llama-bench's way: no token is chosen from the logits; arbitrary ids are fed, and a
+    token's time is when its logits are there.
+    """
 
     token_ids: tuple[int, ...]
     new_tokens: int = 128
+    sampling: bool = True
 
 
 @dataclass(frozen=True)
@@ -130,3 +135,4 @@ class LoadedEngine:
     baseline_bytes: int
     details: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    bos_id: int | None = None  # what stands before a text, where the model was trained so

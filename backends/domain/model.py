@@ -70,6 +70,7 @@ class ModelProfile:
     files: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
     shape_only: bool = False  # random weights in the right shapes: never scored for quality
+    quantized_operators: Mapping[str, int] = field(default_factory=dict)  # operator -> count
 
     def kv_cache_bytes(self, context: int, bytes_per_element: float = 2.0) -> int | None:
         """2 · layers · kv_heads · head_dim · context · bytes, or ``None`` where the model does not tell."""

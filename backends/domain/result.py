@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from backends.domain.artifact import Configuration
 from backends.domain.gate import GateResult
+from backends.domain.hardware import Conditions
 from backends.domain.metric import Interval, LoadedEngine, Measurement, MemoryReading
 
 
@@ -20,7 +21,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Reading:
-    """One arm of one pair."""
+    """One arm of one pair. ``(comparison, pair, repeat)`` names the pair; its other arm has the same three."""
 
     label: str
     pair: int
@@ -28,6 +29,11 @@ class Reading:
     t_s: float  # seconds since the benchmark started
     measurement: Measurement
     flags: tuple[Flag, ...] = ()
+    comparison: str = ""  # label of the candidate this pair compares; the original's arms carry it too
+    repeat: int = 0  # 1 where a flagged pair was measured once more
+    void: bool = False  # the other arm's worker died: kept, and in no figure
+    conditions: Conditions | None = None  # of the machine while this arm ran
+    worker_cpu_percent: float | None = None  # of all logical cores together, used by the measured process
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,34 @@ class QualityScore:
     accuracy: Interval
     ratio_to_original: Interval | None = None
     flipped: float | None = None  # share of items answered otherwise than by the original
-    kind: str = "accuracy"  # or "fidelity" where there are no labels
+    kind: str = "accuracy"  # or "fidelity" where there are no labels: agreement with the original
+    original_correct: int | None = None  # of the same items
+    chance: float | None = None  # share right by guessing
+    normalised_accuracy: Interval | None = None  # by log-probability per token; ``accuracy`` is by the sum
+    mcnemar_p: float | None = None  # exact two-sided test that original and candidate are right equally often
+
+
+@dataclass(frozen=True)
+class LanguageFidelity:
+    """How a language model follows text, and how closely the original. Needs no labels; never "accuracy"."""
+
+    tokens: int  # scored positions
+    perplexity: Interval
+    perplexity_ratio: Interval | None = None  # to the original
+    kl_mean: Interval | None = None  # nats, D(original ‖ this one)
+    kl_p99: float | None = None
+    top1_agreement: Interval | None = None
+    flipped: float | None = None  # share of positions where only one of the two predicts the real next token
+
+
+@dataclass(frozen=True)
+class OutputFidelity:
+    """How closely a tensor model's outputs follow the original's, where they are no class scores."""
+
+    samples: int
+    cosine: Interval  # mean cosine similarity of a sample's outputs
+    cosine_min: float
+    max_abs_error: float
 
 
 @dataclass(frozen=True)
@@ -70,6 +103,10 @@ class ConfigurationResult:
     comparisons: tuple[Comparison, ...] = ()
     gates: tuple[GateResult, ...] = ()
     failure: str = ""  # the sentence, where this configuration could not be run
+    fidelity: LanguageFidelity | None = None
+    output_fidelity: OutputFidelity | None = None
+    label: str = ""  # as in the readings, unique within its run
+    variation: float | None = None  # standard deviation ÷ mean of the main rate over all its readings
 
 
 @dataclass(frozen=True)

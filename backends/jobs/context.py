@@ -13,7 +13,7 @@ class CancelToken:
     """A one-way switch that any thread may throw. Callbacks run in the thread that throws it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._cancelled = False
         self._callbacks: list[Callable[[], None]] = []
 

@@ -174,7 +174,7 @@ class JobHandle:
         self._worker = worker
         self._id = job_id
         self._spec = spec
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._ladder: list[threading.Timer] = []
         self._cancelled = False
         self._ended = False

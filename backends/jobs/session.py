@@ -71,6 +71,7 @@ class WorkerSession:
             baseline_bytes,
             tuple(session.details),
             tuple(session.warnings),
+            getattr(session, "bos_id", None),
         )
         return opened
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from backends.domain.artifact import Artifact, LoadOptions
-from backends.domain.hardware import HardwareProfile
+from backends.domain.hardware import HardwareProfile, Throughput
 from backends.domain.metric import (
     ChoiceItem,
     ChoiceScores,
@@ -26,6 +26,14 @@ R = TypeVar("R")
 @dataclass(frozen=True)
 class ProbeRequest:
     hardware: HardwareProfile | None = None
+
+
+@dataclass(frozen=True)
+class ThroughputRequest:
+    """``cache``: the folder in which figures of this machine are kept."""
+
+    hardware: HardwareProfile
+    cache: Path
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ class Task(Generic[P, R]):
 
 
 PROBE: Task[ProbeRequest, Availability] = Task("probe", ProbeRequest, Availability)
+THROUGHPUT: Task[ThroughputRequest, Throughput] = Task("throughput", ThroughputRequest, Throughput)
 OPTIMIZE: Task[OptimizeRequest, Artifact] = Task("optimize", OptimizeRequest, Artifact)
 OPEN: Task[OpenRequest, LoadedEngine] = Task("open", OpenRequest, LoadedEngine)
 MEASURE: Task[WorkRequest, Measurement] = Task("measure", WorkRequest, Measurement)
@@ -81,7 +90,8 @@ TOKENIZE: Task[TokenizeRequest, list[list[int]]] = Task("tokenize", TokenizeRequ
 INFER: Task[InferRequest, Path] = Task("infer", InferRequest, Path)
 
 TASKS: dict[str, Task[Any, Any]] = {
-    task.name: task for task in (PROBE, OPTIMIZE, OPEN, MEASURE, MEMORY, LOGITS, CHOOSE, TOKENIZE, INFER)
+    task.name: task
+    for task in (PROBE, THROUGHPUT, OPTIMIZE, OPEN, MEASURE, MEMORY, LOGITS, CHOOSE, TOKENIZE, INFER)
 }
 
 

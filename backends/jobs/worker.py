@@ -17,11 +17,12 @@ from typing import IO, Any
 
 from backends.codec import dump_line, load_line
 from backends.domain.errors import JobCancelled
-from backends.domain.events import Event, Result
+from backends.domain.events import Event, Result, Sample
+from backends.domain.hardware import Throughput
 from backends.jobs import wire
 from backends.jobs.outcome import as_event
 from backends.jobs.session import WorkerSession
-from backends.jobs.spec import OPEN, OPTIMIZE, PROBE, JobSpec
+from backends.jobs.spec import OPEN, OPTIMIZE, PROBE, THROUGHPUT, JobSpec, ThroughputRequest
 
 
 class Channel:
@@ -144,12 +145,25 @@ class Worker:
             adapter = load_adapter(spec.framework)
             work: Callable[..., Any] = adapter.probe if spec.task == PROBE else adapter.optimize
             return work(spec.payload.hardware) if spec.task == PROBE else work(spec.payload, context)
+        if spec.task == THROUGHPUT:
+            return measure_throughput(spec.payload, context)
         if spec.task == OPEN:
             self._session = WorkerSession.open(load_adapter(spec.framework), spec.payload, spec.framework)
             return self._session.engine
         if self._session is None:
             raise RuntimeError(f"{spec.task.name} before open")
         return self._session.answer(spec, context)
+
+
+def measure_throughput(request: ThroughputRequest, job: WorkerContext) -> Throughput:
+    """Measure this machine, telling the best figure so far after every pass."""
+    from backends.hardware.throughput import SubResult, measured
+
+    def report(found: SubResult) -> None:
+        job.check_cancelled()
+        job.emit(Sample("machine", found.what, found.share, found.value))
+
+    return measured(request.hardware, request.cache, report, again=True)
 
 
 def main() -> int:

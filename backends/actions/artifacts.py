@@ -72,6 +72,7 @@ def _as_artifact(source: SourceModel, form: ModelFormat, runner: Manifest) -> Ar
     return Artifact(
         name=source.name,
         framework=runner.name,
+        framework_title=runner.title,
         precision=profile.precision,
         format=form,
         kind=profile.kind if profile.kind != ModelKind.TENSOR else source.profile.kind,

@@ -17,6 +17,7 @@ from backends.benchmarking.bench import Surface
 from backends.benchmarking.clock import RealClock
 from backends.benchmarking.conductor import run
 from backends.benchmarking.protocol import QUICK, Plan, Protocol
+from backends.benchmarking.sampling import remembering
 from backends.benchmarking.summary import Outcome
 from backends.domain.artifact import Artifact, Configuration, LoadOptions
 from backends.domain.errors import EdgewrightError, JobCancelled
@@ -112,7 +113,7 @@ class _Run:
         surface = Surface(
             open_engine=opener(self.job),
             clock=RealClock(),
-            open_sampler=lambda pids: ConditionsSampler([*pids, os.getpid()]).sample,
+            open_sampler=remembering(lambda pids: ConditionsSampler([*pids, os.getpid()]).sample),
             cpu_time=processor_seconds,
             job=self.job,
             gate=self.gate,

@@ -55,7 +55,7 @@ def quantize(
             options=options or {},
         )
         made = run_job(JobSpec(OPTIMIZE, request, manifest.name), job, known.runtime(manifest))
-        artifact = _read_back(made, time.monotonic() - began)
+        artifact = _read_back(made, manifest, time.monotonic() - began)
         save_artifact(folder, artifact)
         inside = artifact.path.relative_to(folder)
     return replace(artifact, path=out / inside)
@@ -87,7 +87,7 @@ def usable_form(manifest: Manifest, source: SourceModel) -> ModelFormat:
     )
 
 
-def _read_back(made: Artifact, took_s: float) -> Artifact:
+def _read_back(made: Artifact, manifest: Manifest, took_s: float) -> Artifact:
     """What is really in the file, and a word where it is no smaller than what it was made from."""
     really = contents(made.path, made.format)
     size = size_of(made.path)
@@ -96,7 +96,13 @@ def _read_back(made: Artifact, took_s: float) -> Artifact:
     if size >= before and not made.original:
         warnings = (*warnings, f"It is not smaller than the original ({size:,} against {before:,} bytes).")
     return replace(
-        made, contents=really, size_bytes=size, took_s=took_s, warnings=warnings, hashes=hashes(made.path)
+        made,
+        framework_title=manifest.title,
+        contents=really,
+        size_bytes=size,
+        took_s=took_s,
+        warnings=warnings,
+        hashes=hashes(made.path),
     )
 
 

@@ -30,6 +30,7 @@ class Artifact:
     versions: Mapping[str, str] = field(default_factory=dict)
     took_s: float = 0.0
     hashes: Mapping[str, str] = field(default_factory=dict)  # file name -> sha256
+    framework_title: str = ""  # as people write it: "llama.cpp"
 
 
 @dataclass(frozen=True)
@@ -52,5 +53,6 @@ class Configuration:
     @property
     def label(self) -> str:
         """ "original F16" for the original, else "llama.cpp Q4_K_M"."""
-        title = "original" if self.artifact.original else self.artifact.framework
+        named = self.artifact.framework_title or self.artifact.framework
+        title = "original" if self.artifact.original else named
         return f"{title} {self.artifact.precision}"

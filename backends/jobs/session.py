@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.benchmarking import memory
 from backends.domain.artifact import Artifact
+from backends.domain.errors import BadInput
 from backends.domain.metric import (
     ChoiceScores,
     LoadedEngine,
@@ -93,8 +94,20 @@ class WorkerSession:
 
     def _measure(self, work: Workload, job: JobContext) -> Measurement:
         if isinstance(work, TokenWorkload):
-            return self._language.generate(work.token_ids, work.new_tokens, job)
+            return self._tokens(work, job)
         return self._repeat(work, job)
+
+    def _tokens(self, work: TokenWorkload, job: JobContext) -> Measurement:
+        if work.sampling:
+            return self._language.generate(work.token_ids, work.new_tokens, job)
+        feed = getattr(self._session, "feed", None)
+        if feed is None:
+            raise BadInput(
+                f"{self.engine.framework} cannot be measured without choosing tokens, as llama-bench does.",
+                "Choose llama.cpp for the figures that are to be held against llama-bench.",
+            )
+        measurement: Measurement = feed(work.token_ids, work.new_tokens, job)
+        return measurement
 
     def _repeat(self, work: TensorWorkload, job: JobContext) -> TensorMeasurement:
         inputs = read_arrays(work.inputs)

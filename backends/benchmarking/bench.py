@@ -1,0 +1,166 @@
+"""The bench: the seats of a run, how they are made ready, and the one place where anything is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from backends.benchmarking import metrics, sampling
+from backends.benchmarking.clock import Clock
+from backends.benchmarking.protocol import Plan, warm_up_workload
+from backends.benchmarking.sampling import Limits, OpenSampler, Surroundings
+from backends.benchmarking.seats import OpenEngine, PairVoid, Seat
+from backends.domain.metric import Measurement, MemoryReading, Workload
+from backends.domain.result import ConfigurationResult, Reading
+from backends.frameworks.base import JobContext
+
+CpuTime = Callable[[int], float]  # processor seconds the process of this id and its children have used
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Where a benchmark touches the world; all of it is faked in tests.
+
+    ``gate`` is called before every pair and blocks while the user has paused; it returns, or raises
+    JobCancelled, when he cancels meanwhile. ``on_reading`` gets the arms of a pair once the pair is whole (or
+    void), ``on_result`` each configuration once it is finished.
+    """
+
+    open_engine: OpenEngine
+    clock: Clock
+    open_sampler: OpenSampler
+    job: JobContext
+    gate: Callable[[], None] = _nothing
+    on_reading: Callable[[Reading], None] = _nothing
+    on_result: Callable[[ConfigurationResult], None] = _nothing
+    cpu_time: CpuTime | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One measured arm and what surrounded it."""
+
+    measurement: Measurement
+    around: Surroundings
+    worker_cpu_percent: float | None  # of all logical cores together
+
+
+class Bench:
+    """At most one worker measures at any time: everything goes through :meth:`measure`, which blocks."""
+
+    def __init__(self, plan: Plan, surface: Surface, note: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._rules = plan.protocol
+        self._surface = surface
+        self._note = note
+        self.seats = tuple(
+            Seat(label, configuration, surface.open_engine, plan.protocol.deaths_allowed)
+            for label, configuration in zip(plan.labels, (plan.original, *plan.candidates), strict=True)
+        )
+
+    @property
+    def original(self) -> Seat:
+        return self.seats[0]
+
+    def close(self) -> None:
+        for seat in self.seats:
+            seat.close()
+
+    def make_ready(self, seats: Iterable[Seat], refresh: bool) -> None:
+        """Open and warm before a pair begins, so that nothing loads between its arms.
+
+        Where both models do not fit in memory nothing can be done yet: each arm readies its own.
+        ``refresh``: warm engines run once unmeasured too, because they have been idle for long.
+        """
+        if self._plan.resident:
+            for seat in seats:
+                with seat.watched():
+                    self._ready(seat, refresh)
+
+    def arm(self, seat: Seat) -> Arm:
+        """One arm of a pair. Raises PairVoid when the worker is lost."""
+        with seat.watched():
+            self._ready(seat)
+            return self.measure(seat, self._plan.workload)
+
+    def measure(self, seat: Seat, work: Workload) -> Arm:
+        """Idle, see whether to go on, then let the engine work while this process sleeps on its pipe."""
+        handle = seat.open()
+        self._surface.clock.sleep_s(self._rules.idle_s)
+        self._surface.job.check_cancelled()
+        used_s = self._cpu_time(handle.pid)
+        measurement, around = sampling.watch(
+            self._surface.open_sampler, handle.pid, self._surface.clock, lambda: handle.measure(work)
+        )
+        return Arm(measurement, around, self._cpu_percent(used_s, self._cpu_time(handle.pid), around))
+
+    def memory(self, seat: Seat) -> MemoryReading | None:
+        """In a fresh worker: the marks of a timed one hold what the timing left behind.
+
+        ``None`` where it fails; the notes say why, and the configuration, which did run, is not given up.
+        """
+        for other in self.seats:
+            if other is seat or not self._plan.resident:
+                other.close()
+        while not seat.failure:
+            self._surface.job.check_cancelled()
+            try:
+                with seat.watched():
+                    reading = seat.open().memory(self._plan.workload)
+            except PairVoid as lost:
+                self._note(f"Memory could not be measured. {lost}")
+            else:
+                seat.close()
+                return reading
+        seat.failure = ""
+        return None
+
+    def _ready(self, seat: Seat, refresh: bool = False) -> None:
+        if seat.warm is None:
+            if not self._plan.resident:
+                self.close()
+            self._warm_up(seat)
+        elif refresh:
+            self.measure(seat, self._plan.workload)
+
+    def _warm_up(self, seat: Seat) -> None:
+        """One full pass unmeasured, then readings until three in a row agree within 5 %, at most ten.
+
+        A worker that had to make room for the other model and comes back settles for the full pass.
+        """
+        arm = self.measure(seat, self._plan.workload)
+        if self._plan.resident or not seat.has_settled:
+            arm = self._settle(seat) or arm
+        seat.warm, seat.has_settled = arm.around.conditions, True
+
+    def _settle(self, seat: Seat) -> Arm | None:
+        work = warm_up_workload(self._rules, self._plan.workload)
+        arm, rates = None, list[float]()
+        while len(rates) < self._rules.warm_up_limit:
+            arm = self.measure(seat, work)
+            rates.append(metrics.main_rate(arm.measurement))
+            if self._is_steady(rates):
+                return arm
+        self._note(f"{seat.label} had not settled within {len(rates)} warm-up readings.")
+        return arm
+
+    def _is_steady(self, rates: Sequence[float]) -> bool:
+        last = rates[-self._rules.steady_readings :]
+        wide = max(last) > min(last) * (1 + self._rules.steady_spread)
+        return len(last) == self._rules.steady_readings and not wide
+
+    def _cpu_time(self, pid: int) -> float | None:
+        return self._surface.cpu_time(pid) if self._surface.cpu_time else None
+
+    def _cpu_percent(
+        self, before_s: float | None, after_s: float | None, around: Surroundings
+    ) -> float | None:
+        elapsed_s = around.ended.elapsed_s - around.began.elapsed_s
+        if before_s is None or after_s is None or elapsed_s <= 0:
+            return None
+        return 100 * (after_s - before_s) / elapsed_s / self._surface.limits.logical_cores

@@ -1,0 +1,252 @@
+"""The conductor: plain blocking code that drives engines through a plan, one arm at a time.
+
+Candidates are taken one after the other, each against the original: at most two workers are open, so idle
+engines neither fill the memory nor spin on cores that are being measured, and a candidate's pairs lie within
+minutes of each other. What is compared between candidates is therefore their ratios, never their rates.
+
+Runs on a QThread in the window and on the main thread in the command line. Threads, storage and processes are
+the caller's, who hands in how to open an engine, a clock, a sampler of the machine, and a gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from backends.benchmarking import metrics, sampling
+from backends.benchmarking.bench import Arm, Bench, Surface
+from backends.benchmarking.narrator import Narrator
+from backends.benchmarking.progress import Meter
+from backends.benchmarking.protocol import Block, PairSlot, Plan, blocks_until_look
+from backends.benchmarking.seats import PairVoid, Seat
+from backends.benchmarking.summary import (
+    Notebook,
+    Outcome,
+    compare,
+    decided,
+    interval_of,
+    pair_ratios,
+    result_of,
+    summarise,
+)
+from backends.domain.events import Started
+from backends.domain.metric import MemoryReading
+from backends.domain.result import Flag, Reading
+
+__all__ = ["Outcome", "Surface", "run"]
+
+LONG_PAUSE_S = 10.0  # after a longer one the engines run once unmeasured: caches and clocks have cooled
+WARM_UP_UNITS = 2  # of progress, a pair being one: a full pass and three readings are four arms
+PAIRS_TO_SHOW = 3  # from here on a running interval is worth drawing
+
+
+def run(plan: Plan, surface: Surface, earlier: Sequence[Reading] = ()) -> Outcome:
+    """Measure ``plan``; emits Started, Progress, Sample and Log, and no terminal event.
+
+    ``earlier`` are the readings of an interrupted run of the same plan, or of one with fewer looks: their
+    pairs are not measured again. A configuration that cannot be run says why in its result's ``failure``; the
+    others go on.
+
+    Raises JobCancelled between two arms. All workers are closed then, and whole pairs have been handed over;
+    ``summary.summarise`` makes results of them.
+    """
+    surface.job.emit(Started(f"Measuring {len(plan.candidates) + 1} configurations"))
+    narrator = Narrator(surface.job)
+    with closing(Bench(plan, surface, narrator.note)) as bench:
+        return _Conductor(plan, surface, narrator, bench, earlier).run()
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """Which pair is being measured."""
+
+    seat: Seat
+    slot: PairSlot
+    restart: int
+    repeat: int = 0
+
+
+class _Conductor:
+    def __init__(
+        self, plan: Plan, surface: Surface, narrator: Narrator, bench: Bench, earlier: Sequence[Reading]
+    ) -> None:
+        self.plan = plan
+        self.surface = surface
+        self.narrator = narrator
+        self.bench = bench
+        self.readings = list(earlier)
+        self.memory: dict[str, MemoryReading] = {}
+        self.restart = 0
+        self.earlier_s = max((r.t_s for r in earlier), default=0.0)
+        self.settled = 0  # seats whose first warm-up is counted
+        pairs = max(1, len(plan.candidates)) * plan.protocol.most_pairs
+        self.meter = Meter(pairs + (WARM_UP_UNITS + plan.memory) * len(bench.seats), surface.clock)
+
+    @property
+    def t_s(self) -> float:
+        """Seconds since the start; a resumed run goes on after its last reading."""
+        return self.earlier_s + self.meter.now_s
+
+    def run(self) -> Outcome:
+        for sentence in sampling.survey(self.surface.open_sampler, self.surface.clock, self.surface.limits):
+            self.narrator.note(sentence)
+        seats = self.bench.seats
+        for number, seat in enumerate(seats[1:] or seats):
+            self.candidate(number, seat)
+            self.finish(seat)
+        if len(seats) > 1:
+            self.finish(self.bench.original)
+        results = summarise(self.plan, self.readings, [self.notebook(seat) for seat in seats])
+        return Outcome(results, tuple(self.readings), tuple(self.narrator.notes))
+
+    def candidate(self, number: int, seat: Seat) -> None:
+        """Look after look, until every claim is decided or the candidate is given up."""
+        rules = self.plan.protocol
+        self.restart = 0 if rules.restarts == 1 else -1  # -1: the first block starts fresh as well
+        for look, blocks in blocks_until_look(rules, number):
+            for block in blocks:
+                self.block(block, seat)
+            if seat.failure or self.is_decided(seat, look):
+                break
+        to_come = max(0, len(self.plan.candidates) - number - 1)
+        memory_runs = self.plan.memory * (len(self.bench.seats) - number)
+        self.meter.expect(to_come * (rules.most_pairs + WARM_UP_UNITS) + memory_runs)
+
+    def is_decided(self, seat: Seat, look: int) -> bool:
+        """Without an original there is nothing to decide, and one look will do."""
+        comparisons = compare(self.plan, seat.label, self.readings)
+        self.narrator.look(seat.label, self.t_s, look, comparisons)
+        return decided(comparisons)
+
+    def finish(self, seat: Seat) -> None:
+        """Memory, then the result of one configuration."""
+        seat.close()
+        if self.plan.memory:
+            self.tell_progress(f"{seat.label}: memory")
+            memory = None if seat.failure else self.bench.memory(seat)
+            if memory is not None:
+                self.memory[seat.label] = memory
+                self.narrator.memory(seat.label, self.t_s, memory)
+            self.meter.done()
+        self.surface.on_result(
+            result_of(self.plan, seat.label, seat.configuration, self.readings, self.notebook(seat))
+        )
+        self.tell_progress(f"{seat.label}: finished")
+
+    def notebook(self, seat: Seat) -> Notebook:
+        return Notebook(seat.engine, self.memory.get(seat.label), seat.failure)
+
+    def block(self, block: Block, seat: Seat) -> None:
+        """Two mirrored pairs, then the repeats of those that were flagged."""
+        slots = [slot for slot in block.slots if not self.is_measured(seat, slot)]
+        if slots and block.restart != self.restart:
+            self.bench.close()
+        self.restart = block.restart
+        pairs: list[Sequence[Reading]] = []
+        for slot in slots:
+            pairs.append(self.pair(_Turn(seat, slot, block.restart), pairs[-1] if pairs else ()))
+            self.count_warm_ups()
+            self.meter.done()
+            self.tell_progress(f"{seat.label}: pair {slot.index + 1}")
+        for slot in self.doubtful(slots, pairs):
+            self.pair(_Turn(seat, slot, block.restart, repeat=1))
+
+    def is_measured(self, seat: Seat, slot: PairSlot) -> bool:
+        """In an earlier run; or nothing to measure any more."""
+        whole = (r.pair for r in self.readings if r.comparison == r.label == seat.label and not r.void)
+        return bool(seat.failure) or slot.index in whole
+
+    def doubtful(self, slots: Sequence[PairSlot], pairs: Sequence[Sequence[Reading]]) -> list[PairSlot]:
+        """Flagged pairs; both pairs where the control between them failed, for either may be off."""
+        if len(pairs) == 2 and all(pairs) and self.control(pairs[0], pairs[1][0]):
+            return list(slots)
+        return [slot for slot, pair in zip(slots, pairs, strict=True) if any(r.flags for r in pair)]
+
+    def control(self, neighbours: Sequence[Reading], reading: Reading) -> tuple[Flag, ...]:
+        """The A–A control of ``reading`` against the arm just before it, where that was the same engine's."""
+        if not neighbours or neighbours[-1].label != reading.label:
+            return ()
+        rates = metrics.main_rate(neighbours[-1].measurement), metrics.main_rate(reading.measurement)
+        return sampling.control_flag(*rates, self.surface.limits, reading.t_s)
+
+    def pair(self, turn: _Turn, neighbours: Sequence[Reading] = ()) -> Sequence[Reading]:
+        """One pair, again and again until it is whole; empty where its candidate is given up.
+
+        ``neighbours``: the pair just before, whose last arm serves as A–A control of the first arm here.
+        """
+        while not turn.seat.failure:
+            arms: list[Reading] = []
+            try:
+                self.make_ready(turn)
+                for seat in self.order(turn):
+                    reading = self.reading(turn, seat, self.bench.arm(seat))
+                    flags = self.control(neighbours, reading) if not arms else ()
+                    arms.append(replace(reading, flags=reading.flags + flags))
+                    self.narrator.reading(arms[-1])
+            except PairVoid as lost:
+                self.void(turn, arms, str(lost))
+            else:
+                self.keep(arms)
+                self.show_ratio(turn.seat)
+                return arms
+        return ()
+
+    def order(self, turn: _Turn) -> tuple[Seat, ...]:
+        """Both seats in the slot's order; one alone where the original cannot be run, or is the only one."""
+        original = self.bench.original
+        if turn.seat is original or original.failure:
+            return (turn.seat,)
+        return (turn.seat, original) if turn.slot.candidate_first else (original, turn.seat)
+
+    def make_ready(self, turn: _Turn) -> None:
+        began_s = self.surface.clock.now_s()
+        self.surface.gate()
+        pause_s = self.surface.clock.now_s() - began_s
+        self.meter.paused(pause_s)
+        order = self.order(turn)
+        if self.plan.resident and any(seat.warm is None for seat in order):
+            self.tell_progress(f"{turn.seat.label}: warming up")
+        self.bench.make_ready(order, refresh=pause_s > LONG_PAUSE_S)
+
+    def count_warm_ups(self) -> None:
+        settled = sum(seat.has_settled for seat in self.bench.seats)
+        self.meter.done(WARM_UP_UNITS * (settled - self.settled))
+        self.settled = settled
+
+    def reading(self, turn: _Turn, seat: Seat, arm: Arm) -> Reading:
+        t_s = self.t_s
+        return Reading(
+            seat.label,
+            turn.slot.index,
+            turn.restart,
+            t_s,
+            arm.measurement,
+            sampling.flags(arm.around, seat.warm, self.surface.limits, t_s),
+            comparison=turn.seat.label,
+            repeat=turn.repeat,
+            conditions=arm.around.conditions,
+            worker_cpu_percent=arm.worker_cpu_percent,
+        )
+
+    def keep(self, arms: Sequence[Reading]) -> None:
+        for reading in arms:
+            self.readings.append(reading)
+            self.surface.on_reading(reading)
+
+    def void(self, turn: _Turn, arms: Sequence[Reading], why: str) -> None:
+        """What was measured of the pair is kept and marked; it is in no figure."""
+        self.narrator.note(f"Pair {turn.slot.index + 1} is void. {why}")
+        mark = Flag(f"the pair is void: {why}", self.t_s)
+        self.keep([replace(arm, void=True, flags=(*arm.flags, mark)) for arm in arms])
+
+    def show_ratio(self, seat: Seat) -> None:
+        """The running interval is for the eye; claims are made at looks only."""
+        metric = metrics.rate_metrics(self.plan.workload)[0]
+        ratios = pair_ratios(self.readings, seat.label, metric)
+        if ratios:
+            interval = interval_of(self.plan, ratios) if len(ratios) >= PAIRS_TO_SHOW else None
+            self.narrator.ratio(seat.label, self.t_s, ratios[-1], interval)
+
+    def tell_progress(self, what: str) -> None:
+        self.surface.job.emit(self.meter.progress(what))

@@ -1,0 +1,174 @@
+"""The command line as a user meets it: documents that keep their schema, sentences, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from backends import cli
+from backends.storage.paths import resources
+from tests.conftest import ROOT
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EDGEWRIGHT_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = cli.main(words)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def check(name: str, text: str) -> Any:
+    document = json.loads(text)
+    schema = json.loads((resources() / "schemas" / f"{name}.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(document, schema)
+    return document
+
+
+def test_every_schema_is_a_schema() -> None:
+    for path in (resources() / "schemas").glob("*.json"):
+        jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize("words", [(), ("nonsense",), ("quantize", "model"), ("assess",)])
+def test_words_it_does_not_know(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    assert caught.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("assess", "/nowhere/model.gguf"), "/nowhere/model.gguf"),
+        (("bench", "/nowhere"), "/nowhere"),
+        (("history", "no-such-run"), "no-such-run"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_two(
+    words: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert "Traceback" not in err
+    code, out, _ = run(capsys, *words, "--json")
+    assert code == check("error", out)["error"]["exit_code"] == 2
+
+
+def test_unknown_framework_and_precision_name_what_would_do(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    model = str(resources() / "models" / "edgewright-digits")
+    ask = ("quantize", model, "--out", str(tmp_path / "out"))
+    code, _, err = run(capsys, *ask, "--framework", "toaster", "--precision", "INT8")
+    assert code == 2
+    assert "onnxruntime" in err
+    code, _, err = run(capsys, *ask, "--framework", "onnxruntime", "--precision", "Q9")
+    assert code == 2
+    assert "INT8" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_framework_that_is_not_installed_is_three(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    model = str(resources() / "models" / "edgewright-digits")
+    words = ("quantize", model, "--framework", "qnn", "--precision", "A8W8", "--out", str(tmp_path / "out"))
+    code, _, err = run(capsys, *words)
+    assert code in (2, 3)
+    if code == 3:
+        assert "install" in err
+
+
+def test_assess_keeps_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "assess", str(resources() / "models" / "edgewright-digits"), "--json")
+    document = check("assess", out)
+    assert code == 0
+    assert document["profile"]["format"] == "onnx"
+    assert {entry["framework"] for entry in document["frameworks"]} >= {"llamacpp", "onnxruntime", "openvino"}
+
+
+def test_an_empty_history(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "history", "--json")
+    assert code == 0
+    assert check("history", out) == {"runs": []}
+    assert "No runs yet" in run(capsys, "history")[1]
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_detect_recommend_and_frameworks_for_real(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "detect", "--json")
+    assert code == 0
+    assert check("detect", out)["hardware"]["throughput"]["read_bytes_per_s"] > 0
+    assert "Looking at this machine" in err
+    code, out, _ = run(capsys, "recommend", str(resources() / "models" / "edgewright-digits"), "--json")
+    assert code == 0
+    assert check("recommend", out)["candidates"]
+    code, out, _ = run(capsys, "frameworks", "--json")
+    listed = {entry["framework"]: entry for entry in check("frameworks", out)["frameworks"]}
+    assert set(listed) >= {"llamacpp", "onnxruntime", "openvino", "olive", "mlx", "qnn"}
+    assert all(entry["available"] or (entry["reason"] and entry["remedy"]) for entry in listed.values())
+    for command in ("detect", "frameworks"):
+        assert run(capsys, command)[1].strip()
+
+
+def test_an_added_framework_appears(faulty_framework: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Adding a framework takes one folder: registry, command line and assessment pick it up."""
+    code, out, _ = run(capsys, "frameworks", "--json")
+    assert code == 0
+    assert faulty_framework in {entry["framework"] for entry in check("frameworks", out)["frameworks"]}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a POSIX signal")
+def test_ctrl_c_is_130_and_leaves_nothing(faulty_framework: str, tmp_path: Path) -> None:
+    """A job that would go on for ever is interrupted as a user would do it."""
+    words = ["quantize", str(model_file(tmp_path)), "--framework", faulty_framework, "--precision", "obey"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backends.cli", *words, "--out", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ},
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "step" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    rest = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == cli.CANCELLED
+    assert "Cancelled" in rest
+    assert [path.name for path in tmp_path.iterdir() if path.name != "model.gguf"] == []
+
+
+def model_file(folder: Path) -> Path:
+    """A GGUF of one small tensor."""
+    import gguf
+    import numpy as np
+
+    path = folder / "model.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_tensor("token_embd.weight", np.zeros((8, 8), dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path

@@ -79,7 +79,7 @@ class Inbox:
             self._running = None
 
     def _read(self) -> None:
-        for line in sys.stdin.buffer:
+        for line in os.fdopen(0, "rb"):
             message = load_line(line)
             if "cancel" in message:
                 self._cancel(message["cancel"])

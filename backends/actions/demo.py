@@ -19,14 +19,14 @@ from backends.frameworks.base import JobContext
 from backends.storage.history import History
 from backends.storage.paths import resources
 
-# One framework and precision a row; with the original of each model, nine configurations in three frameworks.
+# One framework and precision a row; with the original of each model, eight configurations in three frameworks.
 LANGUAGE = (
     ("llamacpp", "Q8_0"),
     ("llamacpp", "Q4_K_M"),
     ("onnxruntime", "INT8"),
     ("openvino", "INT8"),
 )
-VISION = (("onnxruntime", "INT8 static"), ("openvino", "INT8"), ("openvino", "FP16"))
+VISION = (("onnxruntime", "INT8_STATIC"), ("openvino", "INT8_PTQ"))
 
 
 @dataclass(frozen=True)

@@ -157,12 +157,19 @@ class WorkerSession:
         inputs = read_arrays(request.inputs)
         total = len(next(iter(inputs.values())))
         parts: list[dict[str, NDArray[np.generic]]] = []
-        for start in range(0, total, INFER_BATCH):
+        batch = self._batch()
+        for start in range(0, total, batch):
             job.check_cancelled()
-            parts.append(self._tensor.infer({k: v[start : start + INFER_BATCH] for k, v in inputs.items()}))
+            parts.append(self._tensor.infer({k: v[start : start + batch] for k, v in inputs.items()}))
         outputs: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         np.savez(request.output, allow_pickle=False, **outputs)
         return request.output
+
+    def _batch(self) -> int:
+        """As many samples as the model takes at once: its own number where that is fixed."""
+        leading = {spec.shape[0] for spec in self._tensor.inputs if spec.shape}
+        fixed = [size for size in leading if isinstance(size, int) and size > 0]
+        return min(fixed, default=INFER_BATCH)
 
     @property
     def _language(self) -> LanguageSession:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,6 +18,7 @@ from backends.domain.metric import (
     MemoryReading,
     Workload,
 )
+from backends.domain.model import ModelFormat, SourceModel, TensorContents
 from backends.frameworks.base import Availability, OptimizeRequest
 
 P = TypeVar("P")
@@ -34,6 +36,28 @@ class ThroughputRequest:
 
     hardware: HardwareProfile
     cache: Path
+
+
+@dataclass(frozen=True)
+class AssessRequest:
+    """``bundled``: ``path`` is the folder of a model that comes with the program."""
+
+    path: Path
+    bundled: bool = False
+
+
+@dataclass(frozen=True)
+class InspectRequest:
+    path: Path
+    format: ModelFormat
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What is really in the files of a model; ``hashes``: file name -> sha256."""
+
+    contents: TensorContents
+    hashes: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -80,6 +104,8 @@ class Task(Generic[P, R]):
 
 PROBE: Task[ProbeRequest, Availability] = Task("probe", ProbeRequest, Availability)
 THROUGHPUT: Task[ThroughputRequest, Throughput] = Task("throughput", ThroughputRequest, Throughput)
+ASSESS: Task[AssessRequest, SourceModel] = Task("assess", AssessRequest, SourceModel)
+INSPECT: Task[InspectRequest, Inspected] = Task("inspect", InspectRequest, Inspected)
 OPTIMIZE: Task[OptimizeRequest, Artifact] = Task("optimize", OptimizeRequest, Artifact)
 OPEN: Task[OpenRequest, LoadedEngine] = Task("open", OpenRequest, LoadedEngine)
 MEASURE: Task[WorkRequest, Measurement] = Task("measure", WorkRequest, Measurement)
@@ -91,7 +117,10 @@ INFER: Task[InferRequest, Path] = Task("infer", InferRequest, Path)
 
 TASKS: dict[str, Task[Any, Any]] = {
     task.name: task
-    for task in (PROBE, THROUGHPUT, OPTIMIZE, OPEN, MEASURE, MEMORY, LOGITS, CHOOSE, TOKENIZE, INFER)
+    for task in (
+        *(PROBE, THROUGHPUT, ASSESS, INSPECT, OPTIMIZE),
+        *(OPEN, MEASURE, MEMORY, LOGITS, CHOOSE, TOKENIZE, INFER),
+    )
 }
 
 

@@ -19,10 +19,23 @@ from backends.codec import dump_line, load_line
 from backends.domain.errors import JobCancelled
 from backends.domain.events import Event, Result, Sample
 from backends.domain.hardware import Throughput
+from backends.domain.model import SourceModel
 from backends.jobs import wire
 from backends.jobs.outcome import as_event
 from backends.jobs.session import WorkerSession
-from backends.jobs.spec import OPEN, OPTIMIZE, PROBE, THROUGHPUT, JobSpec, ThroughputRequest
+from backends.jobs.spec import (
+    ASSESS,
+    INSPECT,
+    OPEN,
+    OPTIMIZE,
+    PROBE,
+    THROUGHPUT,
+    AssessRequest,
+    Inspected,
+    InspectRequest,
+    JobSpec,
+    ThroughputRequest,
+)
 
 
 class Channel:
@@ -145,8 +158,8 @@ class Worker:
             adapter = load_adapter(spec.framework)
             work: Callable[..., Any] = adapter.probe if spec.task == PROBE else adapter.optimize
             return work(spec.payload.hardware) if spec.task == PROBE else work(spec.payload, context)
-        if spec.task == THROUGHPUT:
-            return measure_throughput(spec.payload, context)
+        if spec.task.name in WITHOUT_FRAMEWORK:
+            return WITHOUT_FRAMEWORK[spec.task.name](spec.payload, context)
         if spec.task == OPEN:
             self._session = WorkerSession.open(load_adapter(spec.framework), spec.payload, spec.framework)
             return self._session.engine
@@ -164,6 +177,30 @@ def measure_throughput(request: ThroughputRequest, job: WorkerContext) -> Throug
         job.emit(Sample("machine", found.what, found.share, found.value))
 
     return measured(request.hardware, request.cache, report, again=True)
+
+
+def assess(request: AssessRequest, job: WorkerContext) -> SourceModel:
+    """Read a model; here, because damaged files and heavy readers belong in no other process."""
+    if request.bundled:
+        from backends.assessment.bundled import read_bundle
+
+        return read_bundle(request.path, bundled=True)
+    from backends.assessment.source import source_model
+
+    return source_model(request.path)
+
+
+def inspect(request: InspectRequest, job: WorkerContext) -> Inspected:
+    from backends.assessment.contents import contents, hashes
+
+    return Inspected(contents(request.path, request.format), hashes(request.path))
+
+
+WITHOUT_FRAMEWORK: dict[str, Callable[[Any, WorkerContext], Any]] = {
+    THROUGHPUT.name: measure_throughput,
+    ASSESS.name: assess,
+    INSPECT.name: inspect,
+}
 
 
 def main() -> int:

@@ -1,0 +1,282 @@
+"""The ways to a smaller model, one function a way. The library's tools are handed in."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto, TensorProto
+
+from backends.domain.artifact import Option
+from backends.domain.errors import BadInput
+from backends.domain.events import Progress
+from backends.domain.model import ModelKind, TensorSpec
+from backends.frameworks.base import JobContext, OptimizeRequest
+from backends.frameworks.files import writing
+from backends.frameworks.onnxruntime.blocks import METHODS
+from backends.frameworks.onnxruntime.graphs import (
+    model_bytes,
+    raise_opset,
+    read_model,
+    why_not_smaller,
+    write_model,
+)
+from backends.frameworks.onnxruntime.rotary import take_rotary_out
+from backends.frameworks.onnxruntime.weights import Recipe, WeightQuantizer, quantized_operators
+from backends.frameworks.samples import DEFAULT_SAMPLES, Feed, read_samples
+
+CALIBRATIONS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+PORTION = 16  # calibration batches whose activations are in memory together
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the library offers for making models."""
+
+    quantization: Any  # the module onnxruntime.quantization
+    calibrate: Any  # and its calibrate
+    to_half: Callable[..., ModelProto]
+    errors: tuple[type[Exception], ...]
+    inputs: Callable[[Path], tuple[TensorSpec, ...]]
+
+
+@dataclass
+class Made:
+    """What an optimization leaves behind beside the file."""
+
+    warnings: tuple[str, ...] = ()
+    options: dict[str, Option] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One request on its way: what came in, where it goes."""
+
+    request: OptimizeRequest
+    source: Path
+    model: ModelProto
+    target: Path
+    job: JobContext
+    tools: Tools
+
+    @property
+    def language(self) -> bool:
+        return self.request.kind is ModelKind.LANGUAGE
+
+    def option(self, name: str, default: Option) -> Option:
+        return self.request.options.get(name, default)
+
+
+Maker = Callable[[Work], Made]
+
+
+def maker(precision: str, kind: ModelKind) -> Maker | None:
+    return _MAKERS.get((precision.upper(), kind is ModelKind.LANGUAGE))
+
+
+def _weights_only(bits: int, method: str, work: Work) -> Made:
+    recipe = _recipe(bits, method, work.request.options)
+    take_rotary_out(work.model)
+
+    def tick(done: int, total: int) -> None:
+        work.job.check_cancelled()
+        if total:
+            work.job.emit(Progress(0.9 * done / total, "Quantizing weights"))
+
+    outcome = WeightQuantizer(work.model, recipe, tick).run()
+    write_model(work.model, work.target, beside=True)
+    warnings = outcome.warnings()
+    if recipe.method == "hqq":
+        warnings += (
+            "HQQ's zero points are fractions, for which ONNX Runtime's kernel is many times slower.",
+        )
+    recorded: dict[str, Option] = {
+        "method": recipe.method,
+        "block_size": recipe.block,
+        "symmetric": recipe.symmetric and recipe.method == "rtn",
+        "accuracy_level": recipe.accuracy_level,
+        "quantized_operators": outcome.matmuls + outcome.embeddings,
+    }
+    return Made(warnings, recorded)
+
+
+def _recipe(bits: int, method: str, options: Mapping[str, Option]) -> Recipe:
+    recipe = Recipe(
+        bits,
+        block=int(options.get("block_size", 32)),
+        method=str(options.get("method", method)).lower().replace("-", "_"),
+        symmetric=bool(options.get("symmetric", True)),
+        accuracy_level=int(options.get("accuracy_level", 4)),
+        embeddings=bool(options.get("embeddings", True)),
+    )
+    if recipe.method not in METHODS:
+        raise BadInput(f"There is no method “{recipe.method}”.", f"Choose one of: {', '.join(METHODS)}.")
+    if recipe.block not in (16, 32, 64, 128, 256):
+        raise BadInput(f"The block size cannot be {recipe.block}.", "Choose 16, 32, 64, 128 or 256.")
+    return recipe
+
+
+def _dynamic(work: Work) -> Made:
+    quantization = work.tools.quantization
+    work.job.emit(Progress(0.1, "Quantizing weights"))
+    take_rotary_out(work.model)
+    model, note = raise_opset(work.model)
+    per_channel = bool(work.option("per_channel", not note))
+    with _scratch(work.request.output) as scratch, writing(work.request.output):
+        prepared = _prepare(model, scratch, work.tools)
+        work.job.check_cancelled()
+        quantization.quantize_dynamic(
+            prepared,
+            work.target,
+            per_channel=per_channel,
+            weight_type=quantization.QuantType.QInt8,
+            use_external_data_format=work.language,
+            extra_options={"DefaultTensorType": TensorProto.FLOAT, "MatMulConstBOnly": True},
+        )
+    return _judge(work, note, {"method": "dynamic", "per_channel": per_channel})
+
+
+def _static(work: Work) -> Made:
+    method = str(work.option("calibration_method", "minmax")).lower()
+    if method not in CALIBRATIONS:
+        raise BadInput(
+            f"There is no calibration method “{method}”.", f"Choose one of: {', '.join(CALIBRATIONS)}."
+        )
+    inputs = work.tools.inputs(work.source)
+    samples = read_samples(work.request.calibration, inputs, int(work.option("samples", DEFAULT_SAMPLES)))
+    model, note = raise_opset(work.model)
+    per_channel = bool(work.option("per_channel", not note))
+    with _scratch(work.request.output) as scratch, writing(work.request.output):
+        prepared = _prepare(model, scratch, work.tools)
+        ranges = _measure_ranges(prepared, method, Feed(samples, inputs, work.job, 0.7), scratch, work.tools)
+        work.job.emit(Progress(0.8, "Quantizing weights and activations"))
+        work.job.check_cancelled()
+        _write_static(prepared, work.target, ranges, method, per_channel, work.tools.quantization)
+    recorded: dict[str, Option] = {
+        "method": f"static {method}",
+        "per_channel": per_channel,
+        "calibration_samples": len(samples),
+    }
+    return _judge(work, note, recorded)
+
+
+class _Reader:
+    """The calibrators' protocol: ``None`` when there is no more."""
+
+    def __init__(self, batches: Iterator[dict[str, Any]]) -> None:
+        self._batches = batches
+
+    def get_next(self) -> dict[str, Any] | None:
+        return next(self._batches, None)
+
+
+def _measure_ranges(prepared: Path, method: str, feed: Feed, scratch: Path, tools: Tools) -> Path:
+    """Activation ranges as a file. In portions, as the calibrators keep every activation of a portion.
+
+    The library's own call would leave entropy calibration with as many bins as it quantizes to, which is
+    minmax under another name.
+    """
+    calibrator = tools.calibrate.create_calibrator(
+        prepared,
+        augmented_model_path=str(scratch / "augmented.onnx"),
+        calibrate_method=tools.quantization.CalibrationMethod[CALIBRATIONS[method]],
+        extra_options={"num_bins": 512} if method == "entropy" else {},
+    )
+    batches = iter(feed)
+    for batch in batches:
+        calibrator.collect_data(_Reader(chain([batch], islice(batches, PORTION - 1))))
+    ranges = scratch / "ranges.json"
+    tools.calibrate.save_tensors_data(calibrator.compute_data(), ranges)
+    return ranges
+
+
+def _write_static(
+    prepared: Path, target: Path, ranges: Path, method: str, per_channel: bool, quantization: Any
+) -> None:
+    """The first try widens weight scales where an INT32 bias would overflow; odd bias shapes break it."""
+    attempts: list[dict[str, Option]] = [{}, {"QDQDisableWeightAdjustForInt32Bias": True}]
+    for extra in attempts:
+        try:
+            quantization.quantize_static(
+                prepared,
+                target,
+                None,
+                calibration_cache_path=ranges,
+                quant_format=quantization.QuantFormat.QDQ,
+                per_channel=per_channel,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+                calibrate_method=quantization.CalibrationMethod[CALIBRATIONS[method]],
+                extra_options=extra,
+            )
+        except (ValueError, IndexError):
+            if extra:
+                raise
+        else:
+            return
+
+
+def _half(work: Work) -> Made:
+    work.job.emit(Progress(0.1, "Converting to FP16"))
+    take_rotary_out(work.model)
+    # A language model's cache is FP16 as well; logits stay FP32, as whoever scores them expects.
+    keep: bool | list[str] = ["logits"] if work.language else True
+    half = work.tools.to_half(work.model, keep_io_types=keep, disable_shape_infer=work.language)
+    work.job.check_cancelled()
+    write_model(half, work.target, beside=work.language)
+    slow = "CPUs compute most FP16 operators in FP32 and convert in between, so it is rarely faster there."
+    grown = why_not_smaller(work.model, 1, model_bytes(work.source), model_bytes(work.target))
+    return Made((slow, *grown), {"method": "cast"})
+
+
+def _unchanged(work: Work) -> Made:
+    rewritten = take_rotary_out(work.model)
+    write_model(work.model, work.target, beside=work.language)
+    return Made((), {"method": "copy", "attention_rewritten": rewritten})
+
+
+_MAKERS: dict[tuple[str, bool], Maker] = {
+    ("INT4", True): partial(_weights_only, 4, "rtn"),
+    ("INT4_K", True): partial(_weights_only, 4, "k_quant"),
+    ("INT8", True): partial(_weights_only, 8, "rtn"),
+    ("INT8_STATIC", False): _static,
+    **{("INT8_DYNAMIC", language): _dynamic for language in (True, False)},
+    **{("FP16", language): _half for language in (True, False)},
+    **{("FP32", language): _unchanged for language in (True, False)},
+}
+
+
+@contextmanager
+def _scratch(output: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(dir=output, prefix=".work-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepare(model: ModelProto, scratch: Path, tools: Tools) -> Path:
+    """Shapes inferred, constants and batch normalization folded. Where that fails, the model as it is."""
+    raw, prepared = scratch / "raw.onnx", scratch / "prepared.onnx"
+    write_model(model, raw, beside=False)
+    try:
+        tools.quantization.quant_pre_process(raw, prepared, skip_symbolic_shape=True)
+    except tools.errors:
+        return raw
+    return prepared
+
+
+def _judge(work: Work, opset_note: str, options: dict[str, Option]) -> Made:
+    """What is really in the file that the library wrote."""
+    count = quantized_operators(read_model(work.target)[1]).total()
+    warnings = why_not_smaller(work.model, count, model_bytes(work.source), model_bytes(work.target))
+    if opset_note:
+        warnings += (f"{opset_note} Weights are quantized per tensor, which costs accuracy.",)
+    return Made(warnings, {**options, "quantized_operators": count})

@@ -1,0 +1,52 @@
+"""An open model of named tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.domain.errors import BadInput
+from backends.domain.model import TensorSpec
+from backends.frameworks.samples import match_inputs
+
+
+def specs(ports: Any) -> tuple[TensorSpec, ...]:
+    """Of a model's inputs or outputs; a port without a name gets its place."""
+    return tuple(
+        TensorSpec(
+            name_of(port, index),
+            np.dtype(port.get_element_type().to_dtype()).name,
+            tuple("?" if dim.is_dynamic else dim.get_length() for dim in port.get_partial_shape()),
+        )
+        for index, port in enumerate(ports)
+    )
+
+
+def name_of(port: Any, index: int) -> str:
+    return port.get_any_name() if port.get_names() else str(index)
+
+
+class OpenVinoTensorSession:
+    def __init__(self, compiled: Any, device: str, threads: int, details: tuple[str, ...]) -> None:
+        self._request = compiled.create_infer_request()
+        self.inputs = specs(compiled.inputs)
+        self.outputs = specs(compiled.outputs)
+        self.device = device
+        self.threads = threads
+        self.details = details
+        self.warnings: tuple[str, ...] = ()
+
+    def infer(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """Raises BadInput when names, types or shapes do not suit the model."""
+        feed = match_inputs(inputs, self.inputs)
+        places = {index: feed[spec.name] for index, spec in enumerate(self.inputs)}
+        try:
+            made = self._request.infer(places, share_inputs=True)
+        except RuntimeError as error:
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in feed.items())
+            reason = str(error).strip().splitlines()[-1]
+            raise BadInput(f"The model refused its inputs ({shapes}): {reason}") from error
+        return {spec.name: made[index] for index, spec in enumerate(self.outputs)}

@@ -53,6 +53,11 @@ def describe_exit(code: int, task: str) -> tuple[str, str]:
             f"The framework aborted during {task}.",
             "The details show its last words; another precision or framework may take this model.",
         )
+    if code in (-4, 132, 0xC000001D):
+        return (
+            f"The framework used an instruction during {task} that this processor does not have.",
+            "It was built for another processor: install it again on this machine.",
+        )
     if code in (-11, -7, 139, 0xC0000005):
         return (
             f"The framework crashed during {task} (invalid memory access).",

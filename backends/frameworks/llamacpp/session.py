@@ -29,10 +29,15 @@ class _Past:
     rows: Logits
 
     def shared_with(self, ids: Ids) -> int:
-        """How many ids both begin with."""
+        """How many ids both begin with, or 0 where that is less than half.
+
+        Splitting a run elsewhere moves its logits in the fourth digit (the cache is F16), so a lone common
+        beginning-of-text token must not make a window's figures depend on the window before it.
+        """
         length = min(len(ids), len(self.ids))
         differs = np.flatnonzero(ids[:length] != self.ids[:length])
-        return int(differs[0]) if len(differs) else length
+        shared = int(differs[0]) if len(differs) else length
+        return shared if 2 * shared >= len(ids) else 0
 
 
 class LlamaSession:

@@ -116,6 +116,12 @@ def test_what_two_calls_share_is_computed_once(session: LlamaSession, decoder: F
     assert decoder.ids == [2, 3, 4, 5]
 
 
+def test_a_lone_common_beginning_is_no_reason_to_split(session: LlamaSession, decoder: FakeDecoder) -> None:
+    session.logits((1, 3, 4, 5))
+    session.logits((1, 9, 9, 9))
+    assert decoder.fed == [4, 4]
+
+
 def test_a_result_that_the_caller_changes_stays_right(session: LlamaSession) -> None:
     session.logits((2, 3))[:] = -1
     np.testing.assert_array_equal(session.logits((2, 3, 4)).argmax(axis=1), [2, 5, 9])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from scenes import COLORS, NAMES, THINGS, Ask, Scene, Split, Templates, others, some
+from scenes import COLORS, NAMES, THINGS, Ask, Scene, Split, Templates, how_many, others, some
 
 LARGEST = Templates(
     (
@@ -126,14 +126,19 @@ def numbers(rng: random.Random, split: Split) -> Scene:
         values = some(rng, range(1, 100), rng.randint(3, 4))
         text = f"{', '.join(map(str, values[:-1]))} or {values[-1]}"
         form, best = rng.choice(((LARGEST, max(values)), (SMALLEST, min(values))))
-        asks.append(Ask(form.fill(rng, split, n=text), str(best), others([str(v) for v in values], str(best))))
+        asks.append(
+            Ask(form.fill(rng, split, n=text), str(best), others([str(v) for v in values], str(best)))
+        )
     return Scene("ordering", "numbers", "", tuple(asks))
 
 
 def weights(rng: random.Random, split: Split) -> Scene:
     """Things of the same sort, told apart by colour, with a weight each."""
-    thing, colors, values = rng.choice(THINGS), some(rng, COLORS, 3), some(rng, range(1, 60), 3)
-    passage = " ".join(WEIGHT.fill(rng, split, c=c, o=thing, n=n) for c, n in zip(colors, values, strict=True))
+    count = how_many(rng, split, 3)
+    thing, colors, values = rng.choice(THINGS), some(rng, COLORS, count), some(rng, range(1, 60), count)
+    passage = " ".join(
+        WEIGHT.fill(rng, split, c=c, o=thing, n=n) for c, n in zip(colors, values, strict=True)
+    )
     heavy, light = colors[values.index(max(values))], colors[values.index(min(values))]
     choices = [f"the {c} one" for c in colors]
     asks = [
@@ -150,7 +155,8 @@ def chain(rng: random.Random, split: Split) -> Scene:
     passage = " ".join(RELATION.fill(rng, split, p=p, q=q, more=more, less=less) for p, q in pairs)
     people = some(rng, (a, b, c), 3)
     asks = [
-        Ask(WHO_END.fill(rng, split, end=end), who, others(people, who)) for end, who in ((top, a), (bottom, c))
+        Ask(WHO_END.fill(rng, split, end=end), who, others(people, who))
+        for end, who in ((top, a), (bottom, c))
     ]
     return Scene("ordering", "chain", passage, tuple(asks))
 
@@ -158,7 +164,9 @@ def chain(rng: random.Random, split: Split) -> Scene:
 def steps(rng: random.Random, split: Split) -> Scene:
     """Three things done one after the other."""
     person, deeds = rng.choice(NAMES), some(rng, DEEDS, 3)
-    passage = " ".join(f.fill(rng, split, p=person, e=e) for f, e in zip((FIRST, THEN, LAST), deeds, strict=True))
+    passage = " ".join(
+        f.fill(rng, split, p=person, e=e) for f, e in zip((FIRST, THEN, LAST), deeds, strict=True)
+    )
     named = [f"{person} {deed}" for deed in deeds]
     asks = [
         Ask(WHAT_STEP[which].fill(rng, split, p=person), right, others(named, right))
@@ -180,4 +188,4 @@ def calendar(rng: random.Random, split: Split) -> Scene:
     return Scene("ordering", "calendar", "", tuple(asks))
 
 
-MAKERS = ((numbers, 3), (weights, 3), (chain, 3), (steps, 2), (calendar, 1))
+MAKERS = (numbers, weights, chain, steps, calendar)

@@ -73,20 +73,25 @@ def some(rng: random.Random, pool: Sequence[T], count: int) -> list[T]:
     return rng.sample(list(pool), count)
 
 
+def how_many(rng: random.Random, split: Split, most: int) -> int:
+    """Draw the number of things in a scene: easier ones too in training, the full number in tasks."""
+    return most if split == "heldout" else rng.randint(1, most)
+
+
 def others(pool: Sequence[str], answer: str) -> tuple[str, ...]:
     """Every member but the answer: the wrong choices."""
     return tuple(member for member in pool if member != answer)
 
 
 def render_document(rng: random.Random, scene: Scene) -> str:
-    """Write a scene as one training document with up to four of its questions."""
-    asks = some(rng, scene.asks, min(len(scene.asks), rng.randint(2, 4)))
-    layout = rng.choice(("Question: {q}\nAnswer: {a}.", "Question: {q}\nAnswer: {a}.", "{q} {a}."))
+    """Write a scene as one training document with up to six of its questions."""
+    asks = some(rng, scene.asks, min(len(scene.asks), rng.randint(2, 6)))
+    layout = rng.choice(("Question: {q} Answer: {a}.", "Question: {q} Answer: {a}.", "{q} {a}."))
     lines = [layout.format(q=ask.question, a=ask.answer) for ask in asks]
-    return "\n".join(([scene.passage] if scene.passage else []) + lines)
+    return " ".join(([scene.passage] if scene.passage else []) + lines)
 
 
 def render_query(scene: Scene, ask: Ask) -> str:
     """Write the prompt of a task item; a choice follows after one space."""
-    head = f"{scene.passage}\n" if scene.passage else ""
-    return f"{head}Question: {ask.question}\nAnswer:"
+    head = f"{scene.passage} " if scene.passage else ""
+    return f"{head}Question: {ask.question} Answer:"

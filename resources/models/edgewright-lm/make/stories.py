@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from scenes import COLORS, NAMES, PLACES, SPOTS, THINGS, Ask, Scene, Split, Templates, others, some
+from scenes import COLORS, NAMES, PLACES, SPOTS, THINGS, Ask, Scene, Split, Templates, how_many, others, some
 
 MOVE = Templates(
     (
@@ -29,7 +29,7 @@ WHERE = Templates(
 HAS = Templates(
     (
         "{p} has a {c} {o}.", "{p} owns a {c} {o}.", "{p} got a {c} {o}.", "there is a {c} {o} that {p} has.",
-        "{p} bought a {c} {o}.", "the {c} {o} belongs to {p}.", "{p} is holding a {c} {o}.", "{p} carries a {c} {o}.",
+        "{p} bought a {c} {o}.", "the {c} {o} belongs to {p}.", "{p} is holding a {c} {o}.", "{p} carries a {c} {o}.", "a {c} {o} is held by {p}.",
         "a {c} {o} belongs to {p}.", "in the bag of {p} there is a {c} {o}.",
     ),
     ("there is a {c} {o} that {p} owns.", "{p} is carrying a {c} {o}.", "{p} now has a {c} {o}.", "the {c} {o} is held by {p}."),
@@ -70,7 +70,7 @@ WHO_NOW = Templates(
     (
         "Who has the {o} now?", "Who has the {o} at the end?", "Who owns the {o} now?", "Who holds the {o} now?",
         "At the end, who has the {o}?", "Which person has the {o} now?", "Now, who is the owner of the {o}?",
-        "Who ended up with the {o}?", "Can you tell me who has the {o} now?", "Where the {o} is now: who has it?",
+        "Who ended up with the {o}?", "Can you tell me who has the {o} now?", "By whom is the {o} held now?",
     ),
     ("Which person ended up with the {o}?", "At the end, who owns the {o}?", "Can you tell me who holds the {o} now?"),
 )  # fmt: skip
@@ -78,10 +78,20 @@ WHO_NOW = Templates(
 FEELINGS: dict[str, tuple[str, ...]] = {
     "sad": ("lost a toy", "broke the cup", "could not find the dog", "had to say goodbye to a friend"),
     "happy": ("got a gift", "won the game", "found the lost cat", "met an old friend"),
-    "scared": ("heard a loud noise at night", "saw a big snake", "was alone in the dark", "heard the thunder"),
+    "scared": (
+        "heard a loud noise at night",
+        "saw a big snake",
+        "was alone in the dark",
+        "heard the thunder",
+    ),
     "tired": ("worked all day", "ran a long race", "did not sleep at night", "climbed a high hill"),
     "hungry": ("had no lunch", "did not eat all day", "smelled the fresh bread", "missed breakfast"),
-    "angry": ("was pushed by a boy", "saw that someone took the bike", "waited for hours for nothing", "heard a lie"),
+    "angry": (
+        "was pushed by a boy",
+        "saw that someone took the bike",
+        "waited for hours for nothing",
+        "heard a lie",
+    ),
 }
 EVENT = Templates(
     (
@@ -173,18 +183,22 @@ WHERE_PLAYED = Templates(
 
 def movement(rng: random.Random, split: Split) -> Scene:
     """People move between places; the last move of each counts."""
-    people, places = some(rng, NAMES, rng.randint(2, 3)), some(rng, PLACES, 4)
+    people, places = some(rng, NAMES, how_many(rng, split, 3)), some(rng, PLACES, 4)
     steps = list(zip(people, places, strict=False))
     steps += [(rng.choice(people), places[3])]
     where = dict(steps)
     lines = [MOVE.fill(rng, split, p=p, l=place) for p, place in steps]
-    asks = [Ask(WHERE.fill(rng, split, p=p), where[p], others([place for _, place in steps], where[p])) for p in people]
+    asks = [
+        Ask(WHERE.fill(rng, split, p=p), where[p], others([place for _, place in steps], where[p]))
+        for p in people
+    ]
     return Scene("story", "movement", " ".join(lines), tuple(asks))
 
 
 def belongings(rng: random.Random, split: Split) -> Scene:
     """Each of three people owns one coloured thing."""
-    people, things, colors = some(rng, NAMES, 3), some(rng, THINGS, 3), some(rng, COLORS, 3)
+    count = how_many(rng, split, 3)
+    people, things, colors = (some(rng, pool, count) for pool in (NAMES, THINGS, COLORS))
     rows = list(zip(people, things, colors, strict=True))
     passage = " ".join(HAS.fill(rng, split, p=p, o=o, c=c) for p, o, c in rows)
     asks: list[Ask] = []
@@ -212,15 +226,12 @@ def handover(rng: random.Random, split: Split) -> Scene:
 
 
 def feelings(rng: random.Random, split: Split) -> Scene:
-    """Two people, two events, and the feelings that follow."""
-    people, moods = some(rng, NAMES, 2), some(rng, sorted(FEELINGS), 2)
-    events = [rng.choice(FEELINGS[mood]) for mood in moods]
-    passage = " ".join(EVENT.fill(rng, split, p=p, e=e) for p, e in zip(people, events, strict=True))
-    asks = []
-    for person, mood in zip(people, moods, strict=True):
-        wrong = [*others(moods, mood), *some(rng, [m for m in sorted(FEELINGS) if m not in moods], 2)]
-        asks.append(Ask(HOW_FEEL.fill(rng, split, p=person), mood, tuple(wrong)))
-    return Scene("story", "feelings", passage, tuple(asks))
+    """An event and the feeling that follows."""
+    person, (mood, *wrong) = rng.choice(NAMES), some(rng, sorted(FEELINGS), 4)
+    passage = EVENT.fill(rng, split, p=person, e=rng.choice(FEELINGS[mood]))
+    return Scene(
+        "story", "feelings", passage, (Ask(HOW_FEEL.fill(rng, split, p=person), mood, tuple(wrong)),)
+    )
 
 
 def lost_and_found(rng: random.Random, split: Split) -> Scene:
@@ -242,4 +253,4 @@ def lost_and_found(rng: random.Random, split: Split) -> Scene:
     return Scene("story", "lost_and_found", passage, asks)
 
 
-MAKERS = ((movement, 3), (belongings, 3), (handover, 3), (feelings, 1), (lost_and_found, 3))
+MAKERS = (movement, belongings, handover, feelings, lost_and_found)

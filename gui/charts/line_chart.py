@@ -1,0 +1,196 @@
+"""Lines over time, one per configuration, with interval bands and dashed flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtWidgets import QWidget
+
+from gui.charts.buffers import SeriesBuffer
+from gui.charts.plot import Chart, Format, QuietAxis, short_number
+from gui.theme.hues import Hue
+from gui.theme.theme import theme
+
+LINE_WIDTH = 2
+BAND_ALPHA = 40
+DENSITY = 0.5  # peaks kept for every pixel
+FLAG_REACH_PX = 8
+
+
+@dataclass(frozen=True)
+class FlagMark:
+    x: float
+    reason: str
+
+
+@dataclass
+class _Band:
+    x: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    drawn: bool = False
+
+    def draw(self, edges: tuple[Any, Any]) -> None:
+        self.drawn = True
+        x = np.asarray(self.x, dtype=float)
+        for edge, values in zip(edges, (self.low, self.high), strict=True):
+            edge.setData(x, np.asarray(values, dtype=float))
+
+
+@dataclass
+class _Line:
+    hue: Hue
+    curve: Any
+    edges: tuple[Any, Any]
+    fill: Any
+    data: SeriesBuffer = field(default_factory=SeriesBuffer)
+    band: _Band | None = None
+
+
+class LineChart(Chart):
+    """``set_series`` once, then ``append`` as samples arrive."""
+
+    def __init__(
+        self,
+        name: str,
+        unit: str = "",
+        *,
+        x_unit: str = "s",
+        y_text: Format = short_number,
+        from_zero: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        self._unit, self._x_unit, self._y_text = unit, x_unit, y_text
+        super().__init__(
+            name, QuietAxis("bottom", lambda x: f"{x:,.6g} {x_unit}"), QuietAxis("left", y_text), parent
+        )
+        self._lines: dict[str, _Line] = {}
+        self._flags: list[FlagMark] = []
+        self._flag_items: list[Any] = []
+        self._from_zero = from_zero
+        self.plot.showGrid(y=True, alpha=1.0)
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        return tuple(self._lines)
+
+    @property
+    def flags(self) -> tuple[FlagMark, ...]:
+        return tuple(self._flags)
+
+    def set_series(self, series: Mapping[str, Hue]) -> None:
+        """Start anew with these lines, drawn in this order."""
+        for line in self._lines.values():
+            banded = (*line.edges, line.fill) if line.band else ()
+            for item in (line.curve, *banded):
+                self.plot.removeItem(item)
+        self.clear_flags()
+        self._lines = {label: self._make_line(hue) for label, hue in series.items()}
+        self.touch()
+
+    def append(self, label: str, x: float, y: float) -> None:
+        self._lines[label].data.append(x, y)
+        self.touch()
+
+    def data(self, label: str) -> SeriesBuffer:
+        return self._lines[label].data
+
+    def set_band(self, label: str, x: Sequence[float], low: Sequence[float], high: Sequence[float]) -> None:
+        """The interval around a line, as a pale band."""
+        line = self._lines[label]
+        if line.band is None:
+            for item in (*line.edges, line.fill):
+                self.plot.addItem(item)
+        line.band = _Band(x, low, high)
+        self.touch()
+
+    def add_flag(self, x: float, reason: str) -> None:
+        """A dashed mark; ``reason`` is read on hover."""
+        mark = pg.InfiniteLine(x, angle=90, pen=self._flag_pen())
+        self._flags.append(FlagMark(x, reason))
+        self._flag_items.append(mark)
+        self.plot.addItem(mark, ignoreBounds=True)
+
+    def clear_flags(self) -> None:
+        for item in self._flag_items:
+            self.plot.removeItem(item)
+        self._flags, self._flag_items = [], []
+
+    def clear(self) -> None:
+        self.set_series({label: line.hue for label, line in self._lines.items()})
+
+    def redraw(self) -> None:
+        for line in self._lines.values():
+            line.curve.setData(line.data.x, line.data.y)
+            if line.band is not None and not line.band.drawn:
+                line.band.draw(line.edges)
+        self._set_range()
+
+    def recolor(self) -> None:
+        for line in getattr(self, "_lines", {}).values():
+            self._paint(line)
+        for item in getattr(self, "_flag_items", ()):
+            item.setPen(self._flag_pen())
+
+    def csv_rows(self) -> list[list[object]]:
+        rows: list[list[object]] = [["series", f"time_{self._x_unit}", self._unit or "value"]]
+        for label, line in self._lines.items():
+            rows += [[label, float(x), float(y)] for x, y in zip(line.data.x, line.data.y, strict=True)]
+        return rows
+
+    def legend(self) -> dict[str, Hue]:
+        return {label: line.hue for label, line in self._lines.items()}
+
+    def readout_at(self, point: QPointF) -> str:
+        reasons = [flag.reason for flag in self._flags if self._near(flag.x, point.x())]
+        lines = []
+        time = None
+        for label, line in self._lines.items():
+            nearest = line.data.nearest(point.x())
+            if nearest is not None:
+                time = nearest[0] if time is None else time
+                lines.append(f"{label}  {self._y_text(round(nearest[1], 3))} {self._unit}".rstrip())
+        head = [] if time is None else [f"{time:.1f} {self._x_unit}"]
+        return "\n".join([*head, *lines, *reasons])
+
+    def _set_range(self) -> None:
+        """All of the time axis; the values follow by themselves."""
+        filled = [line.data.x for line in self._lines.values() if len(line.data)]
+        if filled:
+            last = max(float(x[-1]) for x in filled)
+            self.plot.setXRange(min(float(x[0]) for x in filled), last or 1.0, padding=0.01)
+        if self._from_zero:
+            self.plot.vb.setLimits(yMin=0)
+
+    def _near(self, one: float, other: float) -> bool:
+        return abs(self.to_pixels(one, 0).x() - self.to_pixels(other, 0).x()) <= FLAG_REACH_PX
+
+    def _make_line(self, hue: Hue) -> _Line:
+        edges = (pg.PlotCurveItem(pen=pg.mkPen(None)), pg.PlotCurveItem(pen=pg.mkPen(None)))
+        line = _Line(
+            hue,
+            pg.PlotDataItem(antialias=True, autoDownsampleFactor=DENSITY),
+            edges,
+            pg.FillBetweenItem(*edges),
+        )
+        line.fill.setZValue(-10)
+        line.curve.curve.setSegmentedLineMode("on")  # ten times faster for wide pens
+        self.plot.addItem(line.curve)
+        self._paint(line)
+        return line
+
+    def _paint(self, line: _Line) -> None:
+        color = theme().hue(line.hue)
+        pen = pg.mkPen(color, width=LINE_WIDTH)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        line.curve.setPen(pen)
+        color.setAlpha(BAND_ALPHA)
+        line.fill.setBrush(pg.mkBrush(color))
+
+    def _flag_pen(self) -> Any:
+        return pg.mkPen(theme().colors.warn, width=1.5, style=Qt.PenStyle.DotLine)

@@ -1,0 +1,272 @@
+"""Step 5: measure what was made against the original, before one's eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, Signal, Slot
+
+from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH
+from backends.domain.artifact import Configuration
+from backends.domain.events import Cancelled, Event, Failed
+from backends.domain.model import SourceModel
+from backends.domain.result import ConfigurationResult, RunRecord
+from backends.frameworks.base import JobContext
+from backends.storage.history import History
+from gui.jobs.runner import Job, Terminal
+from gui.widgets.banner import NoticeBanner
+from gui.widgets.chip import Legend
+from gui.widgets.flow import CardGrid
+from gui.widgets.text import Role, label
+from gui.widgets.units import time_left
+from gui.wizard.page import Page
+from gui.wizard.pages.entries import entries_of
+from gui.wizard.pages.live import BUSY, LiveRun
+from gui.wizard.pages.live_charts import LiveCharts
+from gui.wizard.pages.measured_words import rate_words, say
+from gui.wizard.pages.measuring import Ears, PauseGate, Work, measure
+from gui.wizard.pages.so_far import SoFarCard
+from gui.wizard.pages.summary_card import SummaryCard
+
+if TYPE_CHECKING:
+    from gui.app import Services
+
+Measure = Callable[[Work, JobContext, History, Ears], RunRecord]
+PLANS = {"quick": QUICK, "standard": STANDARD, "thorough": THOROUGH}
+SPEED_THRESHOLD = 2.0  # what compare() decides, whatever the gates ask for
+_ALTERNATING: object = QT_TRANSLATE_NOOP("Measured", "in alternating pairs, one at a time.")
+_STOPS: object = QT_TRANSLATE_NOOP("Measured", "Stops by itself when the answer is clear.")
+
+
+class Phase(Enum):
+    WAITING = auto()  # nothing was measured of what is there
+    RUNNING = auto()
+    PAUSED = auto()
+    STOPPING = auto()
+    ENDED = auto()
+
+
+class BenchmarkPage(Page):
+    """Starts when entered with something that was not measured yet; goes on while others are visited."""
+
+    run_started = Signal(str)  # run id; from the worker's thread
+    result_arrived = Signal(object)  # ConfigurationResult; from the worker's thread
+
+    def __init__(self, services: Services, run: Measure = measure) -> None:
+        super().__init__(QCoreApplication.translate("Benchmark", "Benchmark"))
+        self._services, self._run = services, run
+        self._phase = Phase.WAITING
+        self._gate = PauseGate()
+        self._job: Job | None = None
+        self._work: Work | None = None
+        self.live: LiveRun | None = None
+        self.charts: LiveCharts | None = None
+        self._lay_out()
+        self._make_actions()
+        self.run_started.connect(self._take_run)
+        self.result_arrived.connect(self._take_result)
+        self._show_phase()
+
+    @property
+    def phase(self) -> Phase:
+        return self._phase
+
+    def on_enter(self) -> None:
+        wanted = self._wanted()
+        if self._job is None and wanted is not None and wanted != self._work:
+            self.start(wanted)
+
+    def apply(self) -> bool:
+        """On to the result; where there is none yet, measure."""
+        if self._services.store.state.results:
+            return True
+        wanted = self._wanted()
+        if self._job is None and wanted is not None:
+            self.start(wanted)
+        return False
+
+    def start(self, work: Work) -> None:
+        self._work, self._gate = work, PauseGate()
+        self.clear_error()
+        self.notice.hide()
+        self._begin_display(work)
+        ears = self._ears()
+        self._job = self._services.runner.start(
+            lambda job: self._run(work, job, self._services.history, ears(job)), self._end, self._hear
+        )
+        self._set_phase(Phase.RUNNING)
+
+    def pause(self) -> None:
+        self._gate.pause()
+        self._set_phase(Phase.PAUSED)
+
+    def resume(self) -> None:
+        self._gate.resume()
+        self._set_phase(Phase.RUNNING)
+
+    def stop(self) -> None:
+        """What was measured is kept; the pair in hand is not finished."""
+        if self._job is not None:
+            self._set_phase(Phase.STOPPING)
+            self._job.cancel()
+
+    def again(self) -> None:
+        wanted = self._wanted()
+        if self._job is None and wanted is not None:
+            self.start(wanted)
+
+    def _ears(self) -> Callable[[JobContext], Ears]:
+        gate = self._gate
+        return lambda job: Ears(lambda: gate.wait(job), self.run_started.emit, self.result_arrived.emit)
+
+    def _wanted(self) -> Work | None:
+        state = self._services.store.state
+        if state.source is None or state.original is None or not state.made:
+            return None
+        return Work(state.source, state.original, state.made, self._services.settings.value.benchmark_depth)
+
+    def _hear(self, events: list[Event]) -> None:
+        if self.live is None or self.charts is None:
+            return
+        for event in events:
+            self.live.hear(event)
+            self.charts.hear(event)
+        self._show_live()
+
+    def _show_live(self) -> None:
+        if self.live is None or self.charts is None:
+            return
+        self.charts.show(self.live)
+        self.so_far.show_run(self.live)
+        if self.live.warnings:
+            sentence = " ".join(text.removeprefix(BUSY).capitalize() for text in self.live.warnings)
+            remedy = self.tr(
+                "Figures are more certain when other programs rest. Disturbed pairs are repeated once."
+            )
+            self.notice.show_notice(sentence, remedy)
+        self._show_phase()
+
+    @Slot(str)
+    def _take_run(self, run_id: str) -> None:
+        if self._is_current():
+            self._services.store.update(self._services.store.state.with_run(run_id))
+
+    @Slot(object)
+    def _take_result(self, result: ConfigurationResult) -> None:
+        if self.live is not None:
+            self.live.take_result(result)
+            self._show_live()
+        if self._is_current():
+            self._services.store.update(self._services.store.state.with_result(result))
+
+    def _is_current(self) -> bool:
+        """Not where another model was chosen while this one was being measured."""
+        source: SourceModel | None = self._services.store.state.source
+        return self._work is not None and source == self._work.source
+
+    def _end(self, terminal: Terminal) -> None:
+        self._job = None
+        if isinstance(terminal, Failed):
+            self.show_error(terminal)
+        record = getattr(terminal, "payload", None)
+        if isinstance(record, RunRecord):
+            self._show_summary(record)
+        ended = (
+            isinstance(terminal, Cancelled) or record is not None or bool(self._services.store.state.results)
+        )
+        self._set_phase(Phase.ENDED if ended else Phase.WAITING)
+
+    def _show_summary(self, record: RunRecord) -> None:
+        for result in record.results:
+            if self._is_current():
+                self._services.store.update(self._services.store.state.with_result(result))
+            if self.live is not None:
+                self.live.take_result(result)
+        self._show_live()
+        self.so_far.end_run()
+        self.summary.show_run(record)
+
+    def _begin_display(self, work: Work) -> None:
+        configurations = [Configuration(artifact) for artifact in (work.original, *work.artifacts)]
+        entries, words = entries_of(configurations), rate_words(work.original.kind)
+        self.header.set_text(self.title, f"{words.subtitle}, {say(_ALTERNATING)} {say(_STOPS)}")
+        made = [entry for entry in entries if not entry.original]
+        ordered = (*made, *(entry for entry in entries if entry.original))
+        self.live = LiveRun([entry.label for entry in ordered], words.main)
+        self.legend.set_entries({entry.label: entry.hue for entry in ordered})
+        self.charts = LiveCharts(words, ordered, SPEED_THRESHOLD, self)
+        self.so_far = SoFarCard(words, ordered, SPEED_THRESHOLD, PLANS[work.depth].looks)
+        self.summary.hide()
+        self.empty.hide()
+        self._grid.clear()
+        charts = self.charts
+        cards = (
+            *(charts.rate_card, self.so_far, charts.latency_card),
+            *(charts.memory_card, charts.ratio_card, charts.machine_card),
+        )
+        for card in cards:
+            self._grid.addWidget(card)
+        for chart_card in charts.cards:
+            chart_card.failed.connect(self.show_error)
+        self._show_live()
+
+    def _lay_out(self) -> None:
+        self.header.set_text(
+            self.title, self.tr("What was made, measured against the original on this machine.")
+        )
+        self.legend = Legend()
+        self.notice = NoticeBanner()
+        self.summary = SummaryCard()
+        self.summary.hide()
+        self.empty = label(self.tr("Nothing is being measured."), Role.MUTED, wrap=True)
+        self._grid = CardGrid(min_width=400, weights=(622, 364), grow=True)
+        for widget in (self.notice, self.legend, self.summary, self.empty):
+            self.add(widget)
+        self.add(self._grid, 1)
+
+    def _make_actions(self) -> None:
+        self._pause = self.make_action(self.tr("Pause"), self.pause)
+        self._resume = self.make_action(self.tr("Resume"), self.resume)
+        self._stop = self.make_action(self.tr("Stop"), self.stop, danger=True)
+        self._again = self.make_action(self.tr("Measure again"), self.again)
+
+    def _set_phase(self, phase: Phase) -> None:
+        self._phase = phase
+        self._show_phase()
+
+    def _show_phase(self) -> None:
+        running = self._phase in (Phase.RUNNING, Phase.PAUSED, Phase.STOPPING)
+        measured = bool(self._services.store.state.results)
+        actions = {
+            Phase.RUNNING: (self._pause, self._stop),
+            Phase.PAUSED: (self._resume, self._stop),
+            Phase.ENDED: (self._again,) if measured else (),
+        }.get(self._phase, ())
+        self.set_state(
+            status=self._status(),
+            primary=self.tr("Result") if measured or running else self.tr("Measure"),
+            can_continue=measured if running else self._wanted() is not None,
+            progress=running,
+            fraction=self.live.fraction if self.live else None,
+            back=not running,
+            actions=actions,
+        )
+
+    def _status(self) -> str:
+        live = self.live
+        if live is None or self._phase is Phase.WAITING:
+            return ""
+        if self._phase is Phase.PAUSED:
+            return self.tr("Paused; the pair in hand is finished first")
+        if self._phase is Phase.STOPPING:
+            return self.tr("Stopping; what was measured is kept")
+        if self._phase is Phase.ENDED:
+            return self._ending()
+        return " · ".join(filter(None, (live.what or self.tr("Preparing"), time_left(live.remaining_s))))
+
+    def _ending(self) -> str:
+        if self.summary.isVisibleTo(self):
+            return self.tr("Measured; stored in History")
+        return self.tr("Stopped; what was measured is in History")

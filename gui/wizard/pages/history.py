@@ -1,0 +1,197 @@
+"""The runs there have been: open one, or delete it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtWidgets import QMessageBox
+
+from backends.domain.errors import BadInput
+from backends.domain.events import Failed, Result
+from backends.storage.history import RunSummary
+from gui.jobs.runner import Terminal
+from gui.models.cells import ChipCell, LinkCell, TextCell
+from gui.models.table import Column, TableModel
+from gui.widgets.banner import EmptyState
+from gui.widgets.card import Card
+from gui.widgets.table import Table
+from gui.wizard.page import Page
+from gui.wizard.pages.measured_words import state_chip
+from gui.wizard.pages.point_cards import local_time
+from gui.wizard.pages.result import export_run, load_report, subtitle
+from gui.wizard.pages.result_view import ResultView
+from gui.wizard.pages.run_report import RunReport
+
+if TYPE_CHECKING:
+    from gui.app import Services
+
+OPEN, DELETE = "open", "delete"
+
+
+class HistoryPage(Page):
+    """A table of runs; an opened run takes its place, with the content of the Result page."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(QCoreApplication.translate("History", "History"))
+        self._services = services
+        self.model: TableModel[RunSummary] = TableModel(self._columns())
+        self.table = Table(self.model, selectable=True)
+        self.table.setAccessibleName(self.tr("Runs, newest first"))
+        self.empty = EmptyState(
+            self.tr("No runs yet."),
+            self.tr("What you measure is kept here as it arrives, on this computer only."),
+        )
+        self.card = Card().add(self.table).add(self.empty).tight()
+        self.view = ResultView()
+        self.view.failed.connect(self.show_error)
+        self.add(self.card)
+        self.add(self.view)
+        self.end()
+        self._make_actions()
+        self.table.row_activated.connect(self._open_row)
+        self.table.row_selected.connect(lambda _row: self._show_actions())
+        self.table.link_activated.connect(self._follow)
+        self.show_list()
+
+    def on_enter(self) -> None:
+        self.reload()
+
+    def apply(self) -> bool:
+        if self.view.isVisibleTo(self):
+            export_run(self, self.view)
+        elif (run := self._selected()) is not None:
+            self.open_run(run.run_id)
+        return False
+
+    def reload(self) -> None:
+        try:
+            runs = self._services.history.runs()
+        except BadInput as error:
+            self.show_error(error)
+            runs = []
+        self.model.set_rows(runs)
+        self.table.setVisible(bool(runs))
+        self.empty.setVisible(not runs)
+        self._show_actions()
+
+    def show_list(self) -> None:
+        self.header.set_text(
+            self.title, self.tr("Every run with its raw samples. Nothing leaves this computer.")
+        )
+        self.view.hide()
+        self.card.show()
+        self.reload()
+
+    def open_run(self, run_id: str) -> None:
+        self.clear_error()
+        self._services.runner.start(load_report(self._services, run_id), self._take)
+
+    def ask_delete(self, run: RunSummary) -> None:
+        question = self.tr("Delete the run of {0} from {1}? Its raw samples go with it.")
+        answer = QMessageBox.question(
+            self, self.tr("Delete a run"), question.format(run.model, local_time(run.started_at))
+        )
+        if answer == QMessageBox.StandardButton.Yes:
+            self.delete(run.run_id)
+
+    def delete(self, run_id: str) -> None:
+        try:
+            self._services.history.delete(run_id)
+        except BadInput as error:
+            self.show_error(error)
+        self.show_list()
+
+    def _take(self, terminal: Terminal) -> None:
+        if isinstance(terminal, Failed):
+            self.show_error(terminal)
+        elif isinstance(terminal, Result):
+            self._show_run(terminal.payload)
+
+    def _show_run(self, report: RunReport) -> None:
+        if not report.points:
+            self.show_error(
+                BadInput(
+                    self.tr("This run ended before anything whole was measured."),
+                    self.tr("Its readings are kept; delete the run if you do not need them."),
+                )
+            )
+            return
+        self.header.set_text(report.record.model, subtitle(self, report))
+        self.view.show_report(report)
+        self.card.hide()
+        self.view.show()
+        self._show_actions()
+
+    def _columns(self) -> list[Column[RunSummary]]:
+        return [
+            Column(self.tr("When"), lambda run: local_time(run.started_at)),
+            Column(self.tr("Model"), lambda run: TextCell(run.model, bold=True), stretch=True),
+            Column(self.tr("State"), self._state),
+            Column(self.tr("Configurations"), lambda run: str(run.configurations), right=True),
+            Column("", lambda run: LinkCell(self.tr("Open"), OPEN)),
+            Column("", lambda run: LinkCell(self.tr("Delete"), DELETE) if _ended(run) else ""),
+        ]
+
+    def _state(self, run: RunSummary) -> ChipCell:
+        tip = {
+            "interrupted": self.tr("The program ended before the run did; what was measured is here."),
+            "cancelled": self.tr("Stopped by you; what was measured is here."),
+            "running": self.tr("Being measured now, in this window or another."),
+        }.get(run.state, self.tr("Measured to the end."))
+        return ChipCell(*state_chip(run.state), tip)
+
+    def _make_actions(self) -> None:
+        self._back = self.make_action(self.tr("All runs"), self.show_list)
+        self._delete = self.make_action(self.tr("Delete"), self._delete_selected, danger=True)
+
+    def _show_actions(self) -> None:
+        count = len(self.model.rows)
+        if self.view.isVisibleTo(self):
+            shown = self._shown()
+            self._delete.setEnabled(shown is not None and _ended(shown))
+            self.set_state(
+                status=self.tr("Stored in History"),
+                primary=self.tr("Export…"),
+                can_continue=True,
+                actions=(self._back, self._delete),
+            )
+            return
+        run = self._selected()
+        chosen = run is not None
+        self._delete.setEnabled(run is not None and _ended(run))
+        self.set_state(
+            status=self.tr("{0} runs").format(count) if count else "",
+            primary=self.tr("Open") if count else "",
+            can_continue=chosen,
+            actions=(self._delete,) if count else (),
+        )
+
+    def _selected(self) -> RunSummary | None:
+        row = self.table.currentIndex().row()
+        return self.model.rows[row] if 0 <= row < len(self.model.rows) else None
+
+    def _shown(self) -> RunSummary | None:
+        if self.view.isVisibleTo(self) and self.view.report is not None:
+            run_id = self.view.report.record.run_id
+            return next((run for run in self.model.rows if run.run_id == run_id), None)
+        return self._selected()
+
+    def _delete_selected(self) -> None:
+        if (run := self._shown()) is not None:
+            self.ask_delete(run)
+
+    def _open_row(self, row: int) -> None:
+        self.open_run(self.model.rows[row].run_id)
+
+    def _follow(self, row: int, key: str) -> None:
+        run = self.model.rows[row]
+        if key == OPEN:
+            self.open_run(run.run_id)
+        else:
+            self.ask_delete(run)
+
+
+def _ended(run: RunSummary) -> bool:
+    """A run that is being measured cannot be deleted from under its readings."""
+    return run.state != "running"

@@ -1,0 +1,179 @@
+"""A running benchmark as its events tell it: a value to draw from. Knows no Qt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from backends.benchmarking import metrics
+from backends.domain.events import Event, Log, Progress, Sample
+from backends.domain.metric import Interval
+from backends.domain.result import ConfigurationResult
+
+QUALITY_SHARE = 0.15  # of the progress bar, for what comes after measuring
+QUALITY = ": quality"
+BUSY = "Before measuring: "
+RESAMPLES = 2_000  # for the eye; the results of a run take more
+CONFIDENCE = 0.983
+
+
+@dataclass
+class Band:
+    """An interval that closes in: one entry a reading."""
+
+    x: list[float] = field(default_factory=list)
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+
+    def add(self, x: float, low: float, high: float) -> None:
+        self.x.append(x)
+        self.low.append(low)
+        self.high.append(high)
+
+
+@dataclass
+class Mark:
+    """Why a reading is doubted; reasons at the same moment stand together."""
+
+    t_s: float
+    reasons: list[str]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.reasons)
+
+
+@dataclass
+class Track:
+    """All that is known so far of one configuration."""
+
+    rates: list[float] = field(default_factory=list)
+    rate: Interval | None = None
+    band: Band = field(default_factory=Band)
+    ratios: list[float] = field(default_factory=list)
+    ratio_band: Band = field(default_factory=Band)
+    first_token_s: list[float] = field(default_factory=list)
+    looked_at: int = 0
+    looked: Interval | None = None  # the running interval when it was looked at
+    peak_bytes: float = 0.0
+    weights_bytes: float = 0.0
+    result: ConfigurationResult | None = None
+
+    @property
+    def ratio(self) -> Interval | None:
+        """The geometric mean of the pairs so far in its running interval; ``None`` while there is none."""
+        if not self.ratio_band.x:
+            return None
+        mean = math.exp(math.fsum(map(math.log, self.ratios)) / len(self.ratios))
+        return Interval(mean, self.ratio_band.low[-1], self.ratio_band.high[-1], CONFIDENCE, len(self.ratios))
+
+    @property
+    def ttft_s(self) -> float | None:
+        return median(self.first_token_s) if self.first_token_s else None
+
+
+class LiveRun:
+    """``main`` is the rate that is compared. ``hear`` takes events in the order they came."""
+
+    def __init__(self, labels: Sequence[str], main: str) -> None:
+        self.tracks = {label: Track() for label in labels}
+        self.main = main
+        self.warnings: list[str] = []  # what would disturb, said before measuring
+        self.marks: list[Mark] = []
+        self.now: dict[str, float] = {}  # the newest figure of the machine, by metric
+        self.what = ""
+        self.fraction: float | None = None
+        self.remaining_s: float | None = None
+        self.disturbed = 0
+        self._judging = False
+        self._step = (0.0, 0.0)
+        self._flagged: tuple[str, float] | None = None
+        self._low = 0.0
+        self._heard: Mapping[str, Callable[[Track, Sample], None]] = {
+            main: self._rate,
+            metrics.TTFT: lambda track, sample: track.first_token_s.append(sample.value),
+            metrics.PAIR_RATIO: lambda track, sample: track.ratios.append(sample.value),
+            metrics.RATIO_LOW: self._ratio_low,
+            metrics.RATIO_HIGH: self._ratio_high,
+            metrics.LOOK: self._look,
+            metrics.FLAG: self._flag,
+            metrics.PEAK: lambda track, sample: setattr(track, "peak_bytes", sample.value),
+            metrics.WEIGHTS: lambda track, sample: setattr(track, "weights_bytes", sample.value),
+        }
+
+    @property
+    def judging(self) -> bool:
+        """Measuring is over; quality is being looked at."""
+        return self._judging
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case Sample(series=metrics.MACHINE):
+                self.now[event.metric] = event.value
+            case Sample() if event.series in self.tracks and event.metric in self._heard:
+                self._heard[event.metric](self.tracks[event.series], event)
+            case Progress():
+                self._progress(event)
+            case Log():
+                self._log(event.text)
+
+    def take_result(self, result: ConfigurationResult) -> None:
+        track = self.tracks.get(result.label or result.configuration.label)
+        if track is not None:
+            track.result = result
+
+    def _rate(self, track: Track, sample: Sample) -> None:
+        from backends.benchmarking import statistics
+
+        track.rates.append(sample.value)
+        track.rate = statistics.rate_interval(track.rates, RESAMPLES)
+        if track.rate is not None and len(track.rates) > 1:
+            track.band.add(sample.t_s, track.rate.low, track.rate.high)
+
+    def _ratio_low(self, track: Track, sample: Sample) -> None:
+        self._low = sample.value
+
+    def _ratio_high(self, track: Track, sample: Sample) -> None:
+        track.ratio_band.add(len(track.ratios), self._low, sample.value)
+
+    def _look(self, track: Track, sample: Sample) -> None:
+        track.looked_at, track.looked = round(sample.value), track.ratio
+
+    def _flag(self, track: Track, sample: Sample) -> None:
+        """The reason follows in the next Log event."""
+        self._flagged = sample.series, sample.t_s
+
+    def _log(self, text: str) -> None:
+        if text.startswith(BUSY):
+            self.warnings.append(text)
+        if self._flagged is None:
+            return
+        (label, t_s), self._flagged = self._flagged, None
+        reason = text.removeprefix(f"{label}, ")
+        if self.marks and self.marks[-1].t_s == t_s:
+            self.marks[-1].reasons.append(reason)
+            return
+        self.disturbed += 1
+        self.marks.append(Mark(t_s, [f"{label}, {reason}"]))
+
+    def _progress(self, event: Progress) -> None:
+        self.what = event.what.replace(": ", ", ", 1)
+        if event.what.endswith(QUALITY):
+            self._judging = True
+            known = max(1, len(self.tracks))
+            self._step = (event.fraction or 0.0, 1 / known)
+        elif not self._judging:
+            self.remaining_s = event.remaining_s
+        self.fraction = self._overall(event)
+
+    def _overall(self, event: Progress) -> float | None:
+        if event.fraction is None:
+            return self.fraction
+        if not self._judging:
+            return event.fraction * (1 - QUALITY_SHARE)
+        self.remaining_s = None
+        base, share = self._step
+        within = 0.0 if event.what.endswith(QUALITY) else event.fraction
+        return max(self.fraction or 0.0, 1 - QUALITY_SHARE * (1 - base - share * within))

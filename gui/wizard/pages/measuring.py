@@ -1,0 +1,67 @@
+"""The benchmark as an action for the runner, and the gate at which it waits while the user has paused."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backends.domain.artifact import Artifact
+from backends.domain.model import SourceModel
+from backends.domain.result import ConfigurationResult, RunRecord
+from backends.frameworks.base import JobContext
+from backends.jobs.context import Context
+from backends.storage.history import History
+
+
+class PauseGate:
+    """Open or closed by the window, passed by the worker's thread."""
+
+    def __init__(self) -> None:
+        self._open = threading.Event()
+        self._open.set()
+
+    @property
+    def paused(self) -> bool:
+        return not self._open.is_set()
+
+    def pause(self) -> None:
+        self._open.clear()
+
+    def resume(self) -> None:
+        self._open.set()
+
+    def wait(self, job: JobContext) -> None:
+        """Block while paused. Raises JobCancelled where the job is cancelled meanwhile."""
+        forget = job.token.on_cancel(self.resume) if isinstance(job, Context) else self.resume
+        self._open.wait()
+        forget()
+        job.check_cancelled()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one run of the Benchmark page measures. ``depth``: "quick", "standard" or "thorough"."""
+
+    source: SourceModel
+    original: Artifact
+    artifacts: tuple[Artifact, ...]
+    depth: str = "quick"
+
+
+@dataclass(frozen=True)
+class Ears:
+    """What the worker's thread calls while it measures."""
+
+    gate: Callable[[], None]
+    on_start: Callable[[str], None]
+    on_result: Callable[[ConfigurationResult], None]
+
+
+def measure(work: Work, job: JobContext, history: History, ears: Ears) -> RunRecord:
+    """Runs in the worker's thread, where the imports cost the window nothing."""
+    from backends.actions.bench import DEPTHS
+    from backends.actions.compare import Comparison, compare
+
+    comparison = Comparison(work.source, work.original, work.artifacts, DEPTHS[work.depth])
+    return compare(comparison, job, history, ears.gate, ears.on_result, ears.on_start)

@@ -1,0 +1,163 @@
+"""Step 4: make what was chosen, one after the other, and show what is really inside each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, QTimer
+from PySide6.QtWidgets import QPushButton
+
+from backends.domain.artifact import Artifact
+from backends.domain.model import SourceModel
+from backends.frameworks import registry
+from backends.frameworks.base import JobContext
+from backends.storage.paths import app_paths
+from backends.workflow.wizard import Choice, WizardState
+from gui.widgets import units
+from gui.widgets.banner import EmptyState
+from gui.widgets.card import Card
+from gui.widgets.flow import CardGrid
+from gui.widgets.log_view import LogView
+from gui.wizard.page import Page
+from gui.wizard.pages.optimize_queue import OptimizeQueue, Stage
+from gui.wizard.pages.optimize_row import QueueRow
+
+if TYPE_CHECKING:
+    from gui.app import Services
+
+translate = QCoreApplication.translate
+
+
+def make_artifact(source: SourceModel, choice: Choice, target: Path, job: JobContext) -> Artifact:
+    from backends.actions.quantize import quantize
+
+    return quantize(source, choice.framework, choice.precision, target, job)
+
+
+def read_original(source: SourceModel, job: JobContext) -> Artifact:
+    from backends.actions.artifacts import original_artifact
+    from backends.actions.assess import assess
+
+    return original_artifact(source, lambda path: assess(path, job))
+
+
+class OptimizePage(Page):
+    make = staticmethod(make_artifact)
+    read_original = staticmethod(read_original)
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(
+            translate("Optimize", "Optimize"),
+            translate(
+                "Optimize",
+                "One after the other: each gets the whole machine. What is really inside is read back.",
+            ),
+        )
+        self._services = services
+        self.queue = OptimizeQueue(
+            services.store,
+            services.runner,
+            self.make,
+            self.read_original,
+            lambda: app_paths().artifacts,
+            self,
+        )
+        self.rows: dict[Choice, QueueRow] = {}
+        self._stop = self.make_action(self.tr("Stop"), self.queue.stop, danger=True)
+        self._go_on = self.make_action(self.tr("Go on"), self._start)
+        self._lay_out()
+        self.queue.changed.connect(self._refresh)
+        self.queue.said.connect(self.log.append_lines)
+        self.queue.original_failed.connect(self.show_error)
+        self.set_state(primary=self.tr("Next: benchmark"))
+        self._refresh()
+
+    def on_enter(self) -> None:
+        """The user pressed "Optimize": it begins, with whatever is not made yet."""
+        self._refresh()
+        QTimer.singleShot(0, self, self._start)
+
+    def _start(self) -> None:
+        self.clear_error()
+        self.queue.start()
+
+    def _refresh(self) -> None:
+        state = self._services.store.state
+        if tuple(self.rows) != state.chosen:
+            self._make_rows(state)
+        original = state.original.size_bytes if state.original else 0
+        for choice, row in self.rows.items():
+            row.show_entry(self.queue.entry(choice), state.artifacts.get(choice), original)
+        self._empty.setVisible(not self.rows)
+        self._say_state(state)
+
+    def _make_rows(self, state: WizardState) -> None:
+        titles = {manifest.name: manifest.title for manifest in registry.manifests()}
+        self._grid.clear()
+        self.rows = {}
+        for choice in state.chosen:
+            row = QueueRow(titles.get(choice.framework, choice.framework), choice.precision)
+            row.retry.connect(lambda choice=choice: self._retry(choice))
+            row.details_wanted.connect(self.details_wanted)
+            self.rows[choice] = row
+            self._grid.addWidget(row)
+
+    def _retry(self, choice: Choice) -> None:
+        self.clear_error()
+        self.queue.retry(choice)
+
+    def _say_state(self, state: WizardState) -> None:
+        stages = [self.queue.entry(choice).stage for choice in state.chosen]
+        done, running = stages.count(Stage.DONE), self.queue.running
+        stopped = Stage.STOPPED in stages
+        actions = (self._stop,) if running else (self._go_on,) if stopped else ()
+        self.set_state(
+            status=self._status(state, done, stages.count(Stage.FAILED)),
+            can_continue=done > 0 and state.original is not None,
+            busy=running,
+            progress=running,
+            fraction=self._fraction(state, done) if running else None,
+            actions=actions,
+        )
+
+    def _fraction(self, state: WizardState, done: int) -> float | None:
+        """Of the whole queue, each configuration counted alike."""
+        current = self.queue.current
+        part = self.queue.entry(current).fraction if current is not None else None
+        return (done + (part or 0.0)) / max(1, len(state.chosen))
+
+    def _status(self, state: WizardState, done: int, failed: int) -> str:
+        total = len(state.chosen)
+        current = self.queue.current
+        if current is not None:
+            left = units.time_left(self.queue.entry(current).remaining_s)
+            text = self.tr("{0} · {1} of {2} done").format(current.precision, done, total)
+            return " · ".join(filter(None, (text, left)))
+        if self.queue.running:
+            return self.tr("Reading the original")
+        text = self.tr("{0} of {1} made").format(done, total)
+        return f"{text} · {self.tr('{0} failed').format(failed)}" if failed else text
+
+    def _lay_out(self) -> None:
+        self._grid = CardGrid(min_width=420, max_columns=2)
+        self.add(self._grid)
+        self._empty = EmptyState(
+            self.tr("Nothing to make"),
+            self.tr("Choose at least one framework and precision."),
+            self.tr("Recommendation"),
+        )
+        self._empty.activated.connect(lambda: self.navigate.emit("recommendation"))
+        self.add(self._empty)
+        self.log = LogView()
+        self.log.hide()
+        self.toggle = QPushButton(self.tr("Show"))
+        self.toggle.setAccessibleName(self.tr("Show or hide the log"))
+        self.toggle.clicked.connect(self._toggle_log)
+        self.add(Card(self.tr("Log"), self.toggle).add(self.log))
+        self.end()
+
+    def _toggle_log(self) -> None:
+        shown = self.log.isHidden()
+        self.log.setVisible(shown)
+        self.toggle.setText(self.tr("Hide") if shown else self.tr("Show"))

@@ -1,0 +1,120 @@
+"""Step 6: what won, by how much, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication
+
+from backends.domain.errors import BadInput
+from backends.domain.events import Failed, Result
+from backends.frameworks.base import JobContext
+from gui.jobs.runner import Terminal
+from gui.widgets.banner import EmptyState
+from gui.wizard.page import Page
+from gui.wizard.pages.result_view import ResultView
+from gui.wizard.pages.run_files import save_run
+from gui.wizard.pages.run_report import RunReport, report_of
+from gui.wizard.pages.saving import ask_where
+
+if TYPE_CHECKING:
+    from gui.app import Services
+
+
+def load_report(services: Services, run_id: str) -> Callable[[JobContext], RunReport]:
+    """An action for the runner: read a run and work out what it shows."""
+    settings, history = services.settings.value, services.history
+    thresholds = dict(settings.gate_thresholds)
+    weights = {
+        "speed": settings.weight_speed,
+        "quality": settings.weight_quality,
+        "memory": settings.weight_memory,
+        "energy": settings.weight_energy,
+    }
+    return lambda job: report_of(history.run(run_id), thresholds, weights)
+
+
+class ResultPage(Page):
+    def __init__(self, services: Services) -> None:
+        super().__init__(QCoreApplication.translate("Result", "Result"))
+        self._services = services
+        self.header.set_text(self.title, "")
+        self.empty = EmptyState(self.tr("Reading the run…"))
+        self.view = ResultView()
+        self.view.hide()
+        self.view.failed.connect(self.show_error)
+        self.add(self.empty)
+        self.add(self.view)
+        self.end()
+        self._wanted = ""
+
+    def on_enter(self) -> None:
+        """Read again each time: results arrive, and gates may have been changed in the settings."""
+        self._wanted = self._services.store.state.run_id
+        if self._wanted:
+            self._services.runner.start(load_report(self._services, self._wanted), self._take)
+        else:
+            self._say_empty()
+
+    def apply(self) -> bool:
+        self.export()
+        return False
+
+    def export(self) -> None:
+        export_run(self, self.view)
+
+    def _take(self, terminal: Terminal) -> None:
+        if isinstance(terminal, Failed):
+            self.show_error(terminal)
+            self._say_empty()
+        elif isinstance(terminal, Result) and terminal.payload.record.run_id == self._wanted:
+            self._show(terminal.payload)
+
+    def _show(self, report: RunReport) -> None:
+        self.clear_error()
+        if not report.points:
+            self._say_empty()
+            return
+        self.header.set_text(self.title, subtitle(self, report))
+        self.view.show_report(report)
+        self.view.show()
+        self.empty.hide()
+        self.set_state(status=self.tr("Stored in History"), primary=self.tr("Export…"), can_continue=True)
+
+    def _say_empty(self) -> None:
+        self.empty.set_text(
+            self.tr("There is no result yet."), self.tr("Measure something first; old runs are in History.")
+        )
+        self.empty.show()
+        self.view.hide()
+        self.set_state(status="", primary="", can_continue=False)
+
+
+def export_run(page: Page, view: ResultView) -> None:
+    """Ask for a file and write the run that ``view`` shows, in the kind its name says."""
+    if view.report is None:
+        return
+    record = view.report.record
+    kinds = {
+        "json": page.tr("Everything, with raw samples"),
+        "csv": page.tr("Table of configurations"),
+        "png": page.tr("Picture of this page"),
+    }
+    path = ask_where(page, page.tr("Export the run"), f"{record.model}-{record.run_id}", kinds)
+    if path is None:
+        return
+    try:
+        save_run(record, view, path)
+    except BadInput as error:
+        page.show_error(error)
+    else:
+        page.clear_error()
+        page.set_state(status=page.tr("Saved as {0}").format(path))
+
+
+def subtitle(page: Page, report: RunReport) -> str:
+    text = page.tr(
+        "{0}: {1} configurations on one machine. They are told apart only where the intervals say so."
+    )
+    return text.format(report.record.model, len(report.points))

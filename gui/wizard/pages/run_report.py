@@ -1,0 +1,223 @@
+"""What the Result page says of a run, worked out once in a worker's thread. Knows no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from backends.benchmarking import metrics, statistics
+from backends.benchmarking.diagnosis import Case, Finding, diagnose
+from backends.domain.gate import GateResult
+from backends.domain.metric import Interval
+from backends.domain.model import ModelKind
+from backends.domain.result import ConfigurationResult, RunRecord
+from backends.optimization import pareto
+from backends.optimization.gates import Gates, default_gates, with_thresholds
+from gui.wizard.pages.entries import label_of
+
+EXACTLY_ONE = Interval(1.0, 1.0, 1.0, 1.0, 1)
+SPEED_GATES = {metrics.DECODE: "decode_speed", metrics.INFERENCES: "inference_speed"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One configuration as the scatter shows it; what was not measured is ``None``."""
+
+    result: ConfigurationResult
+    speed: Interval | None  # against the original
+    quality: Interval | None  # share of the original's
+    pairs: int
+    disturbed: int
+    gates: tuple[GateResult, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def label(self) -> str:
+        return label_of(self.result)
+
+    @property
+    def original(self) -> bool:
+        return self.result.configuration.artifact.original
+
+    @property
+    def peak_bytes(self) -> int | None:
+        return self.result.memory.total_peak_bytes if self.result.memory else None
+
+
+@dataclass(frozen=True)
+class Win:
+    """``leaders`` cannot be told apart; ``told_apart``: they can from all others. ``others``: how many."""
+
+    what: str  # a metric's name, "quality", "memory" or "size"
+    leaders: tuple[str, ...]
+    others: int
+    value: Interval
+
+
+@dataclass(frozen=True)
+class RunReport:
+    record: RunRecord
+    kind: ModelKind
+    points: tuple[Point, ...]  # the original first
+    quality_kind: str  # a gate's name: "accuracy", "agreement", ...
+    gates: Gates
+    front: tuple[str, ...]
+    recommended: str
+    reason: str
+    wins: tuple[Win, ...]
+
+    @property
+    def main(self) -> str:
+        return metrics.DECODE if self.kind is ModelKind.LANGUAGE else metrics.INFERENCES
+
+    @property
+    def speed_threshold(self) -> float:
+        return self.gates[SPEED_GATES[self.main]].threshold
+
+    @property
+    def quality_threshold(self) -> float:
+        return self.gates[self.quality_kind].threshold
+
+    def point(self, label: str) -> Point | None:
+        return next((point for point in self.points if point.label == label), None)
+
+
+def report_of(
+    record: RunRecord, thresholds: Mapping[str, float], weights: Mapping[str, float] | None = None
+) -> RunReport:
+    gates = with_thresholds(default_gates(), known_thresholds(thresholds))
+    results = sorted(record.results, key=lambda result: not result.configuration.artifact.original)
+    kind = results[0].configuration.artifact.kind if results else ModelKind.TENSOR
+    main = metrics.DECODE if kind is ModelKind.LANGUAGE else metrics.INFERENCES
+    points = tuple(_point(result, record, main, gates) for result in results)
+    front, best = _front(points), _recommended(points, weights)
+    return RunReport(
+        record=record,
+        kind=kind,
+        points=points,
+        quality_kind=_quality_kind(results),
+        gates=gates,
+        front=front,
+        recommended=best.label if best else "",
+        reason=best.reason if best else "",
+        wins=tuple(_wins(points, kind)),
+    )
+
+
+def known_thresholds(thresholds: Mapping[str, object]) -> dict[str, float]:
+    """Those that can be used; a settings file may hold anything."""
+    return {
+        name: float(value)
+        for name, value in thresholds.items()
+        if name in default_gates() and isinstance(value, int | float) and 0 <= value < float("inf")
+    }
+
+
+def rejudged(found: GateResult, gates: Gates) -> GateResult:
+    """The stored figure against the threshold that holds now.
+
+    A verdict that did not follow from the figure alone (no better than guessing) stays as it is.
+    """
+    gate = gates.get(found.gate.name, found.gate)
+    if found.value is None or found.verdict is not found.gate.judge(found.value):
+        return found
+    return replace(found, gate=gate, verdict=gate.judge(found.value))
+
+
+def _point(result: ConfigurationResult, record: RunRecord, main: str, gates: Gates) -> Point:
+    label = label_of(result)
+    own = [r for r in record.readings if r.label == label and not r.void]
+    original = result.configuration.artifact.original
+    case = Case(result, record.machine, record.readings) if record.machine else None
+    return Point(
+        result,
+        _speed(result, main),
+        None if result.failure else EXACTLY_ONE if original else _quality(result)[1],
+        len({(r.comparison, r.pair, r.repeat) for r in own}),
+        sum(bool(r.flags) for r in own),
+        tuple(rejudged(found, gates) for found in result.gates),
+        diagnose(case) if case else (),
+    )
+
+
+def _speed(result: ConfigurationResult, main: str) -> Interval | None:
+    if result.configuration.artifact.original and not result.failure:
+        return EXACTLY_ONE
+    return next((c.ratio for c in result.comparisons if c.metric == main), None)
+
+
+def _quality(result: ConfigurationResult) -> tuple[str, Interval | None]:
+    """As the gates look at it: accuracy where there are labels, else fidelity."""
+    score, fidelity = result.quality, result.fidelity
+    if score is not None and score.kind == "accuracy":
+        return "accuracy", score.ratio_to_original
+    if fidelity is not None and fidelity.top1_agreement is not None:
+        return "top1_agreement", fidelity.top1_agreement
+    if score is not None:
+        return "agreement", score.accuracy
+    return "output_similarity", result.output_fidelity.cosine if result.output_fidelity else None
+
+
+def _quality_kind(results: Sequence[ConfigurationResult]) -> str:
+    kinds = [_quality(r) for r in results if not r.configuration.artifact.original]
+    return next((kind for kind, value in kinds if value is not None), "accuracy")
+
+
+def _candidates(points: Sequence[Point], names: Sequence[str]) -> list[pareto.Candidate]:
+    """Speed as ratio to the original: rates of different minutes are not compared."""
+    found = []
+    for point in points:
+        peak = float(point.peak_bytes) if point.peak_bytes else None
+        figures = {
+            "speed": point.speed,
+            "quality": point.quality,
+            "memory": Interval(peak, peak, peak, 1.0, 1) if peak else None,
+        }
+        known = {name: value for name, value in figures.items() if value is not None and name in names}
+        failed = tuple(gate.gate.name for gate in point.gates if gate.verdict == "fail")
+        if "speed" in known:
+            found.append(pareto.Candidate(point.label, known, failed))
+    return found
+
+
+def _front(points: Sequence[Point]) -> tuple[str, ...]:
+    """Of speed and quality, the two axes of the chart."""
+    complete = [p for p in points if p.speed is not None and p.quality is not None]
+    return pareto.pareto_front(_candidates(complete, ("speed", "quality"))).labels
+
+
+def _recommended(
+    points: Sequence[Point], weights: Mapping[str, float] | None
+) -> pareto.Recommendation | None:
+    made = [point for point in points if not point.original]
+    return pareto.recommend(_candidates(made, ("speed", "quality", "memory")), weights)
+
+
+def _wins(points: Sequence[Point], kind: ModelKind) -> list[Win]:
+    """Who leads in what. Speed and quality by interval; memory and size are exact readings."""
+    rates = (metrics.DECODE, metrics.PREFILL) if kind is ModelKind.LANGUAGE else (metrics.INFERENCES,)
+    running = [point for point in points if not point.result.failure]
+    by_interval = {rate: {p.label: _speed(p.result, rate) for p in running} for rate in rates}
+    by_interval["quality"] = {p.label: p.quality for p in running}
+    found = [_lead(what, values) for what, values in by_interval.items()]
+    peaks = {p.label: float(p.peak_bytes) for p in running if p.peak_bytes}
+    sizes = {p.label: float(p.result.configuration.artifact.size_bytes) for p in running}
+    found += [_least("memory", peaks), _least("size", sizes)]
+    return [win for win in found if win is not None]
+
+
+def _lead(what: str, values: Mapping[str, Interval | None]) -> Win | None:
+    known = {label: value for label, value in values.items() if value is not None}
+    if len(known) < 2:
+        return None
+    first = statistics.groups_told_apart(known)[0]
+    best = max(first, key=lambda label: known[label].estimate)
+    return Win(what, first, len(known) - len(first), known[best])
+
+
+def _least(what: str, values: Mapping[str, float]) -> Win | None:
+    if len(values) < 2:
+        return None
+    least = min(values.values())
+    leaders = tuple(label for label, value in values.items() if value == least)
+    return Win(what, leaders, len(values) - len(leaders), Interval(least, least, least, 1.0, 1))

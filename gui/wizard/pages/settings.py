@@ -1,0 +1,200 @@
+"""Appearance, how deeply to measure, what the gates ask for, and where things are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QGridLayout, QPushButton, QRadioButton
+
+from backends.benchmarking.protocol import STANDARD
+from backends.domain.gate import Gate
+from backends.optimization.gates import default_gates
+from backends.storage.paths import app_paths
+from gui.theme.theme import Scheme
+from gui.widgets.card import Card
+from gui.widgets.flow import CardGrid
+from gui.widgets.terms import explain
+from gui.widgets.text import Role, label
+from gui.wizard.page import Page
+from gui.wizard.pages.measured_words import COUNTS, PARTS, gate_name
+from gui.wizard.pages.run_report import known_thresholds
+
+if TYPE_CHECKING:
+    from gui.app import Services
+
+
+class SettingsPage(Page):
+    """Every change counts at once; there is nothing to confirm."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(QCoreApplication.translate("Settings", "Settings"))
+        self._services = services
+        self.header.set_text(self.title, self.tr("Changes count at once and are kept on this computer."))
+        grid = CardGrid(min_width=400, max_columns=2)
+        self.boxes: dict[str, QDoubleSpinBox] = {}
+        self.schemes = self._choices(
+            (
+                (Scheme.SYSTEM.value, self.tr("As the system"), ""),
+                (Scheme.LIGHT.value, self.tr("Light"), ""),
+                (Scheme.DARK.value, self.tr("Dark"), ""),
+            )
+        )
+        self.depths = self._choices(self._depth_texts())
+        for card in (self._appearance(), self._depth(), self._gates(), self._folders()):
+            grid.addWidget(card)
+        self.add(grid)
+        self.end()
+        self._defaults = self.make_action(self.tr("Gates as they came"), self.reset_gates)
+        self._read()
+
+    def on_enter(self) -> None:
+        self._read()
+
+    def reset_gates(self) -> None:
+        self._services.settings.change(gate_thresholds={})
+        self._read()
+
+    def _read(self) -> None:
+        """Show what is in force."""
+        value = self._services.settings.value
+        for name, button in (*self.schemes.items(), *self.depths.items()):
+            button.setChecked(name in (value.theme, value.benchmark_depth))
+        thresholds = known_thresholds(value.gate_thresholds)
+        for name, box in self.boxes.items():
+            gate = default_gates()[name]
+            box.blockSignals(True)
+            box.setValue(thresholds.get(name, gate.threshold) * _factor(gate))
+            box.blockSignals(False)
+        self._defaults.setEnabled(bool(thresholds))
+        self.set_state(actions=(self._defaults,))
+
+    def _choices(self, texts: tuple[tuple[str, str, str], ...]) -> dict[str, QRadioButton]:
+        group = QButtonGroup(self)
+        buttons = {}
+        for name, text, tip in texts:
+            button = QRadioButton(text)
+            button.setToolTip(tip)
+            group.addButton(button)
+            buttons[name] = button
+        return buttons
+
+    def _appearance(self) -> Card:
+        card = Card(self.tr("Appearance"))
+        for name, button in self.schemes.items():
+            button.clicked.connect(lambda _checked=False, name=name: self._choose_theme(name))
+            card.add(button)
+        return card.end()
+
+    def _depth(self) -> Card:
+        card = Card(self.tr("Depth of a benchmark"), tip=explain("pair"))
+        for name, button in self.depths.items():
+            button.clicked.connect(lambda _checked=False, name=name: self._choose_depth(name))
+            card.add(button)
+        note = self.tr(
+            "A run ends as soon as every claim is decided; claims are made after these pairs only."
+        )
+        return card.add(label(note, Role.NOTE, wrap=True)).end()
+
+    def _depth_texts(self) -> tuple[tuple[str, str, str], ...]:
+        most = STANDARD.most_pairs
+        return (
+            ("quick", self.tr("Quick: 6 pairs, about a minute each"), ""),
+            ("standard", self.tr("Standard: 6, 12 or {0} pairs").format(most), ""),
+            (
+                "thorough",
+                self.tr("Thorough: as standard, from three fresh processes"),
+                self.tr("Luck in the layout of memory then does not decide; for certificates."),
+            ),
+        )
+
+    def _gates(self) -> Card:
+        card = Card(self.tr("Gates"), tip=explain("gate"))
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(0, 1)
+        for row, gate in enumerate(g for g in default_gates().values() if g.name not in COUNTS):
+            name = label(gate_name(gate.name))
+            sign = label("≥" if gate.at_least else "≤", Role.MUTED)
+            box = self._box(gate)
+            name.setBuddy(box)
+            for column, widget in enumerate((name, sign, box)):
+                grid.addWidget(widget, row, column)
+        card.add(grid)
+        note = self.tr("Results are held against these whenever they are shown; what was measured stays.")
+        return card.add(label(note, Role.NOTE, wrap=True)).end()
+
+    def _box(self, gate: Gate) -> QDoubleSpinBox:
+        box = QDoubleSpinBox()
+        times = gate.name in PARTS
+        box.setRange(0.0, 100.0)
+        box.setDecimals(2 if times else 1)
+        box.setSingleStep(0.05 if times else 1.0)
+        box.setSuffix("×" if times else " %")
+        box.setAlignment(Qt.AlignmentFlag.AlignRight)
+        box.setAccessibleName(gate_name(gate.name))
+        box.setToolTip(self._usual(gate))
+        box.setKeyboardTracking(False)
+        box.valueChanged.connect(lambda value: self._change_gate(gate, value))
+        self.boxes[gate.name] = box
+        return box
+
+    def _usual(self, gate: Gate) -> str:
+        usual = f"{gate.threshold:g}×" if gate.name in PARTS else f"{gate.threshold:.0%}"
+        return self.tr("As it came: {0}").format(usual)
+
+    def _folders(self) -> Card:
+        paths = app_paths()
+        places = {
+            self.tr("History and settings"): paths.data,
+            self.tr("Models made here"): paths.artifacts,
+            self.tr("Frameworks"): paths.environments,
+            self.tr("Cache"): paths.cache,
+        }
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(16)
+        grid.setColumnStretch(1, 1)
+        for row, (name, path) in enumerate(places.items()):
+            grid.addWidget(label(name, Role.MUTED), row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(label(str(path), wrap=True), row, 1)
+            grid.addWidget(self._opener(name, path), row, 2, Qt.AlignmentFlag.AlignTop)
+        note = self.tr("Set EDGEWRIGHT_HOME before starting to keep everything in one other folder.")
+        return Card(self.tr("Folders")).add(grid).add(label(note, Role.NOTE, wrap=True)).end()
+
+    def _opener(self, name: str, path: Path) -> QPushButton:
+        link = QPushButton(self.tr("open"))
+        link.setProperty("role", "link")
+        link.setCursor(Qt.CursorShape.PointingHandCursor)
+        link.setAccessibleName(self.tr("Open the folder: {0}").format(name))
+        link.clicked.connect(lambda: open_folder(path))
+        return link
+
+    def _choose_theme(self, name: str) -> None:
+        self._services.settings.change(theme=name)
+        self._services.theme.choose(Scheme(name))
+
+    def _choose_depth(self, name: str) -> None:
+        self._services.settings.change(benchmark_depth=name)
+
+    def _change_gate(self, gate: Gate, shown: float) -> None:
+        thresholds = known_thresholds(self._services.settings.value.gate_thresholds)
+        thresholds[gate.name] = round(shown / _factor(gate), 6)
+        if thresholds[gate.name] == gate.threshold:
+            del thresholds[gate.name]
+        self._services.settings.change(gate_thresholds=thresholds)
+        self._defaults.setEnabled(bool(thresholds))
+
+
+def open_folder(place: Path) -> None:
+    """The nearest folder that is there: some are made only when something is first kept in them."""
+    while not place.is_dir() and place != place.parent:
+        place = place.parent
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(place)))
+
+
+def _factor(gate: Gate) -> float:
+    """Shares are shown as percent."""
+    return 1.0 if gate.name in PARTS else 100.0

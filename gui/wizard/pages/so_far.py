@@ -1,0 +1,135 @@
+"""The card "Against the original, so far": a row a candidate, and a sentence on where the run is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtWidgets import QWidget
+
+from backends.domain.result import Comparison, ConfigurationResult
+from gui.models.cells import Cell, ChipCell, TextCell, figure
+from gui.models.table import Column, TableModel
+from gui.theme.hues import Hue
+from gui.theme.tone import Tone
+from gui.widgets import units
+from gui.widgets.card import Card
+from gui.widgets.table import Table
+from gui.widgets.terms import explain
+from gui.widgets.text import Role, label
+from gui.wizard.pages.entries import Entry
+from gui.wizard.pages.live import LiveRun, Track
+from gui.wizard.pages.measured_words import NOT_MEASURED, RateWords, claim_chip
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    hue: Hue
+    rate: Cell
+    ratio: Cell
+    claim: Cell
+
+
+class SoFarCard(Card):
+    def __init__(
+        self,
+        words: RateWords,
+        entries: Sequence[Entry],
+        threshold: float,
+        looks: Sequence[int],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(tip=explain("pair"), parent=parent)
+        self.set_title(self.tr("Against the original, so far"))
+        self._entries, self._threshold, self._looks = tuple(entries), threshold, tuple(looks)
+        self._main, self._unit = words.main, words.unit
+        self.model: TableModel[Row] = TableModel(self._columns(words))
+        self.note = label("", Role.NOTE, wrap=True)
+        self.add(Table(self.model)).add(self.note).end()
+
+    def end_run(self) -> None:
+        self.set_title(self.tr("Against the original"))
+
+    def show_run(self, live: LiveRun) -> None:
+        made = [entry for entry in self._entries if not entry.original]
+        self.model.set_rows([self._row(entry, live.tracks[entry.label]) for entry in made])
+        self.note.setText(self._sentence(live))
+
+    def _columns(self, words: RateWords) -> list[Column[Row]]:
+        rate = "decode" if words.unit == "tok/s" else "inferences per second"
+        return [
+            Column("", lambda row: TextCell(row.name, hue=row.hue), stretch=True),
+            Column(words.unit, lambda row: row.rate, right=True, term=explain(rate)),
+            Column(self.tr("ratio"), lambda row: row.ratio, right=True, term=explain("confidence interval")),
+            Column(self.tr("gate"), lambda row: row.claim, term=explain("gate")),
+        ]
+
+    def _row(self, entry: Entry, track: Track) -> Row:
+        rate: Cell = TextCell(NOT_MEASURED, muted=True)
+        if track.rate is not None:
+            tip = units.interval_source(track.rate)
+            half = units.plus_minus(track.rate) if track.rate.samples > 1 else ""
+            rate = figure(units.number(track.rate.estimate), half, tip)
+        return Row(entry.short, entry.hue, rate, self._ratio(track), self._claim(track))
+
+    def _ratio(self, track: Track) -> Cell:
+        found = self._decided(track.result)
+        ratio = found.ratio if found else track.ratio
+        if ratio is None:
+            return TextCell(NOT_MEASURED, muted=True)
+        tip = units.interval_source(ratio)
+        return figure(units.ratio(ratio.estimate), units.spread(ratio), tip, bold=False)
+
+    def _claim(self, track: Track) -> ChipCell:
+        """Said at looks only: an interval that is looked at after every pair claims too much."""
+        if track.result is not None and track.result.failure:
+            return ChipCell(self.tr("failed"), Tone.BAD, track.result.failure)
+        found = self._decided(track.result)
+        ratio = found.ratio if found else track.looked
+        if ratio is not None:
+            return ChipCell(*claim_chip(ratio, self._threshold), self._more(found))
+        looks = ", ".join(str(look) for look in self._looks)
+        if track.ratios:
+            tip = self.tr("Claims are made after {0} pairs only.").format(looks)
+            return ChipCell(self.tr("pair {0}").format(len(track.ratios)), Tone.NEUTRAL, tip)
+        return ChipCell(self.tr("waiting"), Tone.NEUTRAL, self.tr("Its turn has not come yet."))
+
+    def _decided(self, result: ConfigurationResult | None) -> Comparison | None:
+        if result is None:
+            return None
+        return next((c for c in result.comparisons if c.metric == self._main), None)
+
+    def _more(self, found: Comparison | None) -> str:
+        if found is None or not found.more_pairs:
+            return ""
+        return self.tr("About {0} more pairs would decide.").format(found.more_pairs)
+
+    def _sentence(self, live: LiveRun) -> str:
+        """ "Pair 9 of at least 12. One reading was disturbed (dashed marks): …" """
+        parts = [self._original(live)]
+        running = [track for track in live.tracks.values() if track.ratios and track.result is None]
+        if running:
+            pair = len(running[-1].ratios)
+            look = next((look for look in self._looks if look >= pair), self._looks[-1])
+            few = (
+                self.tr("Pair {0} of {1}.")
+                if look == self._looks[-1]
+                else self.tr("Pair {0} of at least {1}.")
+            )
+            parts.append(few.format(min(pair, look), look))
+        if live.disturbed:
+            parts.append(self._disturbed(live))
+        return " ".join(filter(None, parts))
+
+    def _original(self, live: LiveRun) -> str:
+        rates = [live.tracks[entry.label].rate for entry in self._entries if entry.original]
+        known = [f"{units.number(rate.estimate)} {units.plus_minus(rate)}" for rate in rates if rate]
+        return self.tr("Original: {0} {1}.").format(known[0], self._unit) if known else ""
+
+    def _disturbed(self, live: LiveRun) -> str:
+        last = live.marks[-1].reasons[0]
+        if live.disturbed == 1:
+            return self.tr("One reading was disturbed (dashed mark): {0}.").format(last)
+        text = self.tr("{0} readings were disturbed (dashed marks), the last: {1}.")
+        return text.format(live.disturbed, last)

@@ -1,0 +1,341 @@
+"""The Benchmark page over the real conductor in a made-up world; and once for real."""
+
+from __future__ import annotations
+
+import csv
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QPushButton
+
+from backends.benchmarking import metrics
+from backends.domain.errors import BadInput, JobFailed
+from backends.domain.events import Log, Progress, Sample
+from backends.jobs.context import Context
+from gui.app import Services
+from gui.wizard.pages.benchmark import BenchmarkPage, Phase
+from gui.wizard.pages.live import LiveRun
+from gui.wizard.pages.measuring import PauseGate
+from gui.wizard.pages.saving import ask_where, file_name
+from tests.gui.simulated import LANGUAGE, VISION, Simulation, wizard_state, work
+
+
+class Stage:
+    """A page whose simulated run waits at one of its pairs."""
+
+    def __init__(self, services: Services, qtbot, makes=LANGUAGE, wait_at: int = -1, **fields) -> None:
+        self.services, self.qtbot, self.wait_at = services, qtbot, wait_at
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self.page = BenchmarkPage(services, Simulation(makes, at_gate=self._at_gate, **fields))
+        qtbot.addWidget(self.page)
+        services.store.update(wizard_state(work(makes)))
+        self.page.resize(1000, 800)
+        self.page.show()
+
+    def _at_gate(self, pair: int) -> None:
+        if pair == self.wait_at:
+            self.reached.set()
+            assert self.go_on.wait(60)
+
+    def enter(self) -> BenchmarkPage:
+        self.page.on_enter()
+        if self.wait_at >= 0:
+            self.qtbot.waitUntil(self.reached.is_set, timeout=30_000)
+        return self.page
+
+    def finish(self) -> BenchmarkPage:
+        self.go_on.set()
+        self.qtbot.waitUntil(lambda: self.page.phase in (Phase.ENDED, Phase.WAITING), timeout=60_000)
+        return self.page
+
+
+@pytest.fixture
+def stage(services: Services, qtbot):
+    made: list[Stage] = []
+
+    def make(**fields) -> Stage:
+        made.append(Stage(services, qtbot, **fields))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.go_on.set()
+
+
+def so_far(page: BenchmarkPage) -> list[list[str]]:
+    model = page.so_far.model
+    return [[str(model.cell(row, column)) for column in range(4)] for row in range(model.rowCount())]
+
+
+def test_it_starts_when_entered_and_ends_with_everything(stage, services: Services) -> None:
+    one = stage()
+    one.enter()
+    assert one.page.phase is Phase.RUNNING
+    page = one.finish()
+    assert page.phase is Phase.ENDED
+    state = services.store.state
+    labels = {"llama.cpp Q4_K_M", "OpenVINO INT8", "ONNX Runtime INT4", "original F16"}
+    assert {r.label for r in state.results} == labels
+    assert all(r.quality for r in state.results)
+    assert services.history.run(state.run_id).state == "finished"
+    assert page.state.primary == "Result"
+    assert page.state.can_continue
+    assert page.apply()
+
+
+def test_what_may_be_claimed_of_each(stage) -> None:
+    one = stage()
+    one.enter()
+    page = one.finish()
+    assert [row[-1] for row in so_far(page)] == ["≥ 2× holds", "inconclusive", "below 2×"]
+    assert so_far(page)[0][0] == "Q4_K_M"
+    assert page.so_far.note.text().startswith("Original: 17")
+    assert page.so_far.accessibleName() == "Against the original"
+    assert page.summary.table.model().rowCount() == 4
+
+
+def test_it_is_not_measured_twice_unasked(stage) -> None:
+    one = stage()
+    one.enter()
+    page = one.finish()
+    page.on_enter()
+    assert page.phase is Phase.ENDED
+    page.again()
+    assert page.phase is Phase.RUNNING
+    one.finish()
+    assert len(one.services.history.runs()) == 2
+
+
+def test_charts_show_what_was_measured(stage) -> None:
+    one = stage(disturbed=(8, 9))
+    one.enter()
+    page = one.finish()
+    charts = page.charts
+    assert len(charts.rate.data("original F16")) >= 18
+    assert len(charts.latency.data("OpenVINO INT8")) > 100
+    assert len(charts.ratio.data("OpenVINO INT8")) >= 6
+    assert len(charts.machine.data("other programs"))
+    assert {bar.label for bar in charts.memory.bars} == {"F16", "Q4_K_M", "INT8", "INT4"}
+    assert all(bar.solid and bar.pale for bar in charts.memory.bars)
+    assert any("other programs used 3" in flag.reason for flag in charts.rate.flags)
+    assert "First token: Q4_K_M" in charts.latency_card.note.text()
+    assert "3.00 GHz · 50 °C" in charts.machine_card.note.text()
+    assert "disturbed" in page.so_far.note.text()
+
+
+def test_tensor_models_have_words_of_their_own(stage) -> None:
+    one = stage(makes=VISION)
+    one.enter()
+    page = one.finish()
+    assert page.charts.rate.name == "Inferences per second"
+    assert page.charts.latency.name == "Latency of single inferences, ms"
+    assert page.so_far.model.columns[1].title == "inf/s"
+    assert "inputs" in page.header.subtitle.text()
+
+
+def test_pausing_holds_the_next_pair(stage, qtbot) -> None:
+    one = stage(wait_at=3)
+    page = one.enter()
+    page.pause()
+    assert page.phase is Phase.PAUSED
+    assert [action.text() for action in page.state.actions] == ["Resume", "Stop"]
+    one.go_on.set()
+    qtbot.waitUntil(lambda: "pair 3" in page.live.what)
+    assert page.phase is Phase.PAUSED
+    page.resume()
+    one.finish()
+    assert len(one.services.store.state.results) == 4
+
+
+def test_stopping_keeps_what_was_measured(stage, services: Services) -> None:
+    one = stage(wait_at=9)
+    page = one.enter()
+    page.stop()
+    one.finish()
+    state = services.store.state
+    assert [r.label for r in state.results] == ["llama.cpp Q4_K_M"]
+    assert services.history.run(state.run_id).state == "cancelled"
+    assert len(services.history.run(state.run_id).readings) >= 12
+    assert page.state.status == "Stopped; what was measured is in History"
+    assert page.state.can_continue
+    page.on_enter()
+    assert page.phase is Phase.ENDED
+
+
+def test_stopping_while_paused_ends_at_once(stage) -> None:
+    one = stage(wait_at=2)
+    page = one.enter()
+    page.pause()
+    one.go_on.set()
+    page.stop()
+    assert one.finish().phase is Phase.ENDED
+    assert page.state.primary == "Measure"
+
+
+def test_a_window_that_closes_while_paused_ends_the_job(stage, services: Services) -> None:
+    one = stage(wait_at=2)
+    one.enter().pause()
+    one.go_on.set()
+    assert services.runner.shutdown()
+    assert services.history.runs()[0].state == "cancelled"
+
+
+def test_a_configuration_that_fails_says_so(stage) -> None:
+    one = stage(fails={"INT8": JobFailed("The model does not fit into memory.")})
+    one.enter()
+    page = one.finish()
+    assert so_far(page)[1][-1] == "failed"
+    assert "OpenVINO INT8: The model does not fit into memory." in page.summary.note.text()
+
+
+def test_a_run_that_cannot_begin_says_why(services: Services, qtbot) -> None:
+    def refuse(*_):
+        raise BadInput("The text has no tokens.", "Choose another text.")
+
+    page = BenchmarkPage(services, refuse)
+    qtbot.addWidget(page)
+    services.store.update(wizard_state(work()))
+    page.on_enter()
+    qtbot.waitUntil(lambda: page.phase is Phase.WAITING)
+    assert page.banner.sentence.text() == "The text has no tokens."
+    assert page.state.primary == "Measure"
+    assert page.state.can_continue
+
+
+def test_results_of_another_model_do_not_get_into_the_wizard(stage, services: Services) -> None:
+    one = stage(wait_at=7)
+    one.enter()
+    services.store.update(services.store.state.with_source(None))
+    one.finish()
+    assert services.store.state.results == ()
+
+
+def test_a_busy_machine_is_named(services: Services, qtbot) -> None:
+    page = BenchmarkPage(services, Simulation())
+    qtbot.addWidget(page)
+    services.store.update(wizard_state(work()))
+    page.on_enter()
+    page._hear([Log("Before measuring: other programs used 40 % of a core; the busiest was chrome.")])
+    assert page.notice.isVisibleTo(page)
+    assert "chrome" in page.notice.sentence.text()
+    qtbot.waitUntil(lambda: page.phase is Phase.ENDED, timeout=60_000)
+
+
+def test_a_chart_is_kept_as_picture_and_as_table(stage, tmp_path: Path, monkeypatch, qtbot) -> None:
+    one = stage(makes=VISION)
+    one.enter()
+    page = one.finish()
+    names = iter(("chart.png", "chart.csv", "nowhere/chart.csv"))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / next(names)), ""))
+    card = page.charts.ratio_card
+    card.save_picture()
+    card.save_data()
+    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+    rows = list(csv.reader((tmp_path / "chart.csv").read_text(encoding="utf-8").splitlines()))
+    assert rows[0] == ["series", "pair", "ratio"]
+    assert float(rows[1][2]) == pytest.approx(2.25, rel=0.2)
+    card.save_data()
+    assert "cannot be written" in page.banner.sentence.text()
+
+
+def test_every_chart_card_has_a_button_with_a_name(stage) -> None:
+    one = stage(makes=VISION)
+    one.enter()
+    page = one.finish()
+    for card in page.charts.cards:
+        names = [button.accessibleName() for button in card.findChildren(QPushButton)]
+        assert f"Save the chart “{card.chart.name}”" in names
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kind", "expected"), [("a.csv", "", "a.csv"), ("a", "X (*.csv)", "a.csv")]
+)
+def test_the_kind_of_file_is_in_its_name(qtbot, monkeypatch, chosen: str, kind: str, expected: str) -> None:
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (f"/x/{chosen}", kind))
+    assert ask_where(None, "t", "n", {"json": "Y", "csv": "X"}) == Path("/x") / expected
+    assert file_name("Decode, tokens per second") == "Decode-tokens-per-second"
+
+
+def test_the_gate_lets_go_when_cancelled() -> None:
+    gate, job = PauseGate(), Context(lambda event: None)
+    gate.pause()
+    ended = threading.Event()
+
+    def wait() -> None:
+        try:
+            gate.wait(job)
+        except BaseException:  # noqa: BLE001 - JobCancelled, looked at through the event
+            ended.set()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    job.token.cancel()
+    thread.join(10)
+    assert ended.is_set()
+
+
+def test_progress_never_goes_back() -> None:
+    live = LiveRun(["a", "b"], metrics.DECODE)
+    seen = []
+    for event in (
+        Progress(0.5, "a: pair 3", 60.0),
+        Progress(1.0, "a: finished"),
+        Progress(0.0, "a: quality"),
+        Progress(0.5, "Scoring"),
+        Progress(1.0, "Scoring"),
+        Progress(0.5, "b: quality"),
+        Progress(1.0, "Scoring"),
+    ):
+        live.hear(event)
+        seen.append(live.fraction)
+    assert seen == sorted(seen)
+    assert seen[-1] == pytest.approx(1.0)
+    assert live.what == "Scoring"
+    assert live.remaining_s is None
+
+
+def test_flags_at_one_moment_are_one_mark() -> None:
+    live = LiveRun(["a"], metrics.DECODE)
+    for reason in ("x", "y"):
+        live.hear(Sample("a", metrics.FLAG, 3.0, 0))
+        live.hear(Log(f"a, pair 1: {reason}"))
+    assert [(mark.t_s, mark.text) for mark in live.marks] == [(3.0, "a, pair 1: x\npair 1: y")]
+
+
+def test_keys_reach_every_button(stage, qtbot) -> None:
+    one = stage(makes=VISION)
+    one.enter()
+    page = one.finish()
+    focusable = [b for b in page.findChildren(QPushButton) if b.isVisibleTo(page)]
+    assert focusable
+    assert all(b.focusPolicy() & Qt.FocusPolicy.TabFocus for b in focusable)
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_a_tiny_model_for_real(services: Services, qtbot, tmp_path: Path) -> None:
+    from backends.actions.artifacts import original_artifact
+    from backends.actions.quantize import quantize
+    from backends.assessment.source import source_model
+    from backends.workflow.wizard import Choice
+    from tests.contract.tiny_models import vision_onnx
+
+    source = source_model(vision_onnx(tmp_path / "tiny.onnx"))
+    job = Context(lambda event: None)
+    made = quantize(source, "onnxruntime", "INT8_DYNAMIC", tmp_path / "made", job)
+    choice = Choice("onnxruntime", "INT8_DYNAMIC")
+    state = wizard_state(work(VISION)).with_source(source).with_original(original_artifact(source))
+    services.store.update(replace(state, chosen=(choice,)).with_artifact(choice, made))
+    page = BenchmarkPage(services)
+    qtbot.addWidget(page)
+    page.show()
+    page.on_enter()
+    qtbot.waitUntil(lambda: page.phase in (Phase.ENDED, Phase.WAITING), timeout=240_000)
+    assert not page.banner.isVisibleTo(page), page.banner.sentence.text()
+    results = services.store.state.results
+    assert {r.configuration.artifact.original for r in results} == {True, False}
+    assert all(r.rates[metrics.INFERENCES].estimate > 0 and r.memory for r in results)
+    assert len(page.charts.latency.data(page.charts.rate.series[0])) > 100

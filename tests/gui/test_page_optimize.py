@@ -1,0 +1,202 @@
+"""Step 4: the queue, with artifacts that are only said to be made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backends.domain.artifact import Artifact
+from backends.domain.errors import BadInput, JobFailed
+from backends.domain.events import Log, Progress
+from backends.workflow.wizard import Choice
+from gui.wizard.pages.optimize import OptimizePage
+from gui.wizard.pages.optimize_queue import Stage, folder_name
+from tests.gui.gates import Gate
+from tests.unit.samples import artifact, available, machine, source
+
+SMALL, LARGE = Choice("llamacpp", "Q4_K_M"), Choice("llamacpp", "Q8_0")
+ORIGINAL = replace(artifact("F16", original=True), size_bytes=1000)
+
+
+def made(choice: Choice) -> Artifact:
+    return replace(artifact(choice.precision), size_bytes=290, took_s=1.2, warnings=("Look at this.",))
+
+
+@pytest.fixture
+def open_page(qtbot, services, monkeypatch) -> Callable[..., OptimizePage]:
+    def make_page(make=lambda source, choice, target, job: made(choice), original=None) -> OptimizePage:
+        read = original or (lambda source, job: ORIGINAL)
+        monkeypatch.setattr(OptimizePage, "make", staticmethod(make))
+        monkeypatch.setattr(OptimizePage, "read_original", staticmethod(read))
+        state = services.store.state.with_hardware(machine(), available("llamacpp")).with_source(source())
+        services.store.update(state.with_chosen((SMALL, LARGE)))
+        page = OptimizePage(services)
+        qtbot.addWidget(page)
+        page.resize(1000, 900)
+        page.show()
+        page.on_enter()
+        qtbot.waitUntil(lambda: page.queue.running or begun(page))
+        return page
+
+    def begun(page: OptimizePage) -> bool:
+        state = services.store.state
+        return bool(state.original or page.banner.isVisible())
+
+    return make_page
+
+
+def idle(qtbot, page: OptimizePage) -> None:
+    qtbot.waitUntil(lambda: not page.queue.running)
+
+
+def test_everything_chosen_is_made_one_after_the_other(open_page, services, qtbot) -> None:
+    seen: list[Choice] = []
+
+    def make(source, choice, target: Path, job) -> Artifact:
+        assert not target.exists()
+        seen.append(choice)
+        job.emit(Log(f"working on {choice.precision}"))
+        return made(choice)
+
+    page = open_page(make)
+    idle(qtbot, page)
+    assert seen == [SMALL, LARGE]
+    assert list(services.store.state.artifacts) == seen
+    assert services.store.state.original == ORIGINAL
+    assert page.state.can_continue
+    assert page.state.status == "2 of 2 made"
+    assert page.rows[SMALL].figure.text == "290 B, 29\u00a0% of the original's 1.00\u00a0kB"
+    assert page.rows[SMALL].facts.rows[0].value == "31\u00a0×\u00a0Q4_K"
+    assert page.rows[SMALL].warnings.text() == "Look at this."
+    assert "working on Q8_0" in page.log.toPlainText()
+
+
+def test_progress_and_time_left_are_shown(open_page, qtbot) -> None:
+    gate = Gate()
+
+    def make(source, choice, target, job) -> Artifact:
+        job.emit(Progress(0.5, "Layer 12 of 24", 90.0))
+        gate.wait(job)
+        return made(choice)
+
+    page = open_page(make)
+    row = page.rows[SMALL]
+    qtbot.waitUntil(lambda: "Layer 12" in row.note.text())
+    assert row.note.text() == "Layer 12 of 24 · about 2\u00a0min left"
+    assert row.bar.fraction == 0.5
+    assert row.chip.text() == "running"
+    assert page.rows[LARGE].chip.text() == "waiting"
+    assert page.state.fraction == 0.25
+    assert page.state.busy
+    gate.open()
+    idle(qtbot, page)
+
+
+def test_a_failure_costs_its_row_and_can_be_tried_again(open_page, services, qtbot) -> None:
+    broken = [True]
+
+    def make(source, choice, target, job) -> Artifact:
+        if choice == SMALL and broken[0]:
+            raise JobFailed("The worker was killed.", "Close other programs.", "last words")
+        return made(choice)
+
+    page = open_page(make)
+    idle(qtbot, page)
+    row = page.rows[SMALL]
+    assert row.note.text() == "The worker was killed. Close other programs."
+    assert services.store.state.failures[SMALL] == row.note.text()
+    assert page.queue.entry(LARGE).stage is Stage.DONE
+    assert page.state.can_continue
+    assert page.state.status == "1 of 2 made · 1 failed"
+    with qtbot.waitSignal(page.details_wanted, check_params_cb=lambda *all: all[2] == "last words"):
+        row.details.click()
+    broken[0] = False
+    row.again.click()
+    idle(qtbot, page)
+    assert page.queue.entry(SMALL).stage is Stage.DONE
+    assert services.store.state.failures == {}
+
+
+def test_stop_ends_the_job_and_go_on_takes_it_up(open_page, services, qtbot) -> None:
+    gate = Gate()
+
+    def make(source, choice, target, job) -> Artifact:
+        gate.wait(job)
+        return made(choice)
+
+    page = open_page(make)
+    qtbot.waitUntil(gate.reached.is_set)
+    page.queue.stop()
+    idle(qtbot, page)
+    assert [page.queue.entry(choice).stage for choice in (SMALL, LARGE)] == [Stage.STOPPED] * 2
+    assert [action.text() for action in page.state.actions] == ["Go on"]
+    assert not page.state.can_continue
+    page.state.actions[0].trigger()
+    idle(qtbot, page)
+    assert len(services.store.state.artifacts) == 2
+
+
+def test_what_is_made_is_not_made_again(open_page, services, qtbot) -> None:
+    seen: list[Choice] = []
+
+    def make(source, choice, target, job) -> Artifact:
+        seen.append(choice)
+        return made(choice)
+
+    page = open_page(make)
+    idle(qtbot, page)
+    services.store.update(services.store.state.with_chosen((LARGE,)))
+    assert list(page.rows) == [LARGE]
+    services.store.update(services.store.state.with_chosen((SMALL, LARGE)))
+    page.queue.start()
+    assert not page.queue.running
+    assert seen == [SMALL, LARGE]
+    assert page.queue.entry(SMALL).stage is Stage.DONE
+
+
+def test_without_an_original_nothing_is_made(open_page, services, qtbot) -> None:
+    def original(source, job) -> Artifact:
+        raise BadInput("“model” is there as Hugging Face only.", "Convert it first.")
+
+    page = open_page(original=original)
+    qtbot.waitUntil(page.banner.isVisible)
+    assert page.banner.remedy.text() == "Convert it first."
+    assert services.store.state.artifacts == {}
+    assert not page.state.can_continue
+
+
+def test_another_model_meanwhile_gets_nothing_of_the_one_before(open_page, services, qtbot) -> None:
+    gate = Gate()
+
+    def make(source, choice, target, job) -> Artifact:
+        if source.profile.contents.parameters == 1_000_000_000:
+            gate.wait(job)
+        return made(choice)
+
+    page = open_page(make)
+    qtbot.waitUntil(gate.reached.is_set)
+    other = services.store.state.with_source(source(2_000_000)).with_chosen((LARGE,))
+    services.store.update(other)
+    page.on_enter()
+    qtbot.waitUntil(lambda: LARGE in services.store.state.artifacts)
+    idle(qtbot, page)
+    assert list(services.store.state.artifacts) == [LARGE]
+    assert list(page.rows) == [LARGE]
+
+
+def test_folders_are_readable_and_never_the_same() -> None:
+    names = {folder_name(source(), Choice("openvino", "INT8 / x")) for _ in range(5)}
+    assert len(names) == 5
+    assert all(name.startswith("model-openvino-int8-x-") for name in names)
+
+
+def test_the_log_is_one_click_away(open_page, qtbot) -> None:
+    page = open_page()
+    assert not page.log.isVisible()
+    page.toggle.click()
+    assert page.log.isVisible()
+    assert page.toggle.text() == "Hide"
+    idle(qtbot, page)

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QFileDialog
+
+from backends.domain.gate import Gate, GateResult, Verdict
+from backends.domain.metric import Interval
+from backends.domain.result import RunRecord
+from backends.optimization.gates import default_gates, with_thresholds
+from gui.app import Services
+from gui.charts.scatter_chart import ScatterChart
+from gui.wizard.pages.measured_words import claim_chip, gate_needs, gate_value
+from gui.wizard.pages.result import ResultPage
+from gui.wizard.pages.run_report import known_thresholds, rejudged, report_of
+from tests.gui.simulated import LANGUAGE, VISION, stored_run, wizard_state, work
+
+
+@pytest.fixture
+def record(services: Services) -> RunRecord:
+    return stored_run(services.history)
+
+
+@pytest.fixture
+def show(services: Services, qtbot):
+    def make(record: RunRecord) -> ResultPage:
+        services.store.update(wizard_state(work()).with_run(record.run_id))
+        page = ResultPage(services)
+        qtbot.addWidget(page)
+        page.resize(1000, 800)
+        page.show()
+        page.on_enter()
+        qtbot.waitUntil(
+            lambda: page.view.isVisible() or page.banner.isVisible() or bool(page.empty.text.text())
+        )
+        return page
+
+    return make
+
+
+def gates(page: ResultPage) -> dict[str, list[str]]:
+    model = page.view.gates.model
+    rows = range(model.rowCount())
+    return {str(model.cell(row, 0)): [plain(model.cell(row, c)) for c in (1, 2, 3)] for row in rows}
+
+
+def plain(cell: object) -> str:
+    return str(cell).replace("\u00a0", " ")
+
+
+def test_the_recommended_point_and_its_gates(show, record: RunRecord) -> None:
+    page = show(record)
+    assert page.view.gates.figure.text == "llama.cpp Q4_K_M"
+    assert page.view.gates.accessibleName() == "Recommended point"
+    found = gates(page)
+    assert found["Decode"][0].startswith("2.41×")
+    assert found["Decode"][1:] == ["≥ 2×", "pass"]
+    assert found["Accuracy kept"][2] == "pass"
+    assert found["Stress"] == ["–", "", "not measured"]
+    assert (
+        page.view.gates.chip.text()
+        == f"{sum(row[2] == 'pass' for row in found.values())} of {len(found)} gates"
+    )
+    assert page.view.gates.model.cell(0, 1).tip, "the evidence is one hover away"
+
+
+def test_the_scatter_holds_every_configuration(show, record: RunRecord) -> None:
+    page = show(record)
+    chart = page.view.scatter_card.chart
+    assert isinstance(chart, ScatterChart)
+    points = {point.label: point for point in chart.points}
+    assert set(points) == {"F16", "Q4_K_M", "INT8", "INT4"}
+    assert points["F16"].x == 1.0
+    assert points["Q4_K_M"].chosen
+    assert points["Q4_K_M"].best
+    assert not points["INT4"].best, "another is certainly faster and better"
+
+
+def test_another_configuration_can_be_looked_at(show, record: RunRecord) -> None:
+    page = show(record)
+    page.view.gates.box.setCurrentIndex(page.view.gates.box.findData("original F16"))
+    page.view.gates.box.activated.emit(page.view.gates.box.currentIndex())
+    assert page.view.gates.accessibleName() == "Chosen configuration"
+    assert "no gates" in page.view.gates.empty.text()
+    assert page.view.what_ran.facts.rows[0].value == "F16 31 · F32 11"
+    assert page.view.proof.facts.rows[0].value == "18 pairs"
+
+
+def test_what_ran_is_what_the_file_and_the_engine_say(show, record: RunRecord) -> None:
+    rows = {row.label: row.value for row in show(record).view.what_ran.facts.rows}
+    assert rows["Tensors"] == "Q4_K 26 · Q6_K 5 · F32 11"
+    assert rows["Bits per weight"] == "4.87"
+    assert rows["Engine"] == "llama.cpp 1.2.3"
+    assert rows["Threads"] == "2 of 8"
+
+
+def test_nothing_wins_where_intervals_overlap(show, record: RunRecord) -> None:
+    rows = {row.label: (row.value, row.note) for row in show(record).view.wins.rows}
+    assert rows["Decode"] == ("llama.cpp Q4_K_M", "2.41×, told apart")
+    assert rows["Quality kept"][1] == "not told apart, ahead of the others"
+    assert rows["Size on disk"][0] == "llama.cpp Q4_K_M"
+
+
+def test_language_and_tensor_runs_have_columns_of_their_own(
+    show, services: Services, record: RunRecord
+) -> None:
+    titles = [column.title for column in show(record).view.table.table._model.columns]
+    assert {"Decode", "Prefill", "First token"} <= set(titles)
+    tensor = show(stored_run(services.history, VISION))
+    titles = [column.title for column in tensor.view.table.table._model.columns]
+    assert {"Inferences", "Latency"} <= set(titles)
+    assert "Prefill" not in titles
+
+
+def test_a_run_without_quality_says_so(show, services: Services) -> None:
+    page = show(stored_run(services.history, quality=False))
+    assert page.view.scatter_card.accessibleName() == "Speed against quality; size is memory"
+    assert not hasattr(page.view.scatter_card, "chart")
+    assert gates(page)["Accuracy kept"][2] == "not measured"
+
+
+def test_a_stopped_run_without_the_original_is_shown(show, services: Services, record: RunRecord) -> None:
+    one = next(r for r in record.results if r.label == "OpenVINO INT8")
+    run_id = services.history.start("stopped")
+    services.history.put_result(run_id, replace(one, gates=(), quality=None))
+    services.history.finish(run_id, "cancelled")
+    page = show(services.history.run(run_id))
+    assert page.view.gates.figure.text == "OpenVINO INT8"
+    assert "before its gates" in page.view.gates.empty.text()
+    assert page.view.findings.evidence.text()
+
+
+def test_without_results_there_are_words(show, services: Services) -> None:
+    run_id = services.history.start("nothing")
+    page = show(services.history.run(run_id))
+    assert page.empty.title.text() == "There is no result yet."
+    assert page.state.primary == ""
+
+
+def test_an_unknown_run_is_an_error_with_a_remedy(services: Services, qtbot) -> None:
+    services.store.update(wizard_state(work()).with_run("gone"))
+    page = ResultPage(services)
+    qtbot.addWidget(page)
+    page.on_enter()
+    qtbot.waitUntil(lambda: page.banner.isVisibleTo(page))
+    assert "gone" in page.banner.sentence.text()
+
+
+@pytest.mark.parametrize("suffix", ["json", "csv", "png"])
+def test_the_run_is_exported(show, record: RunRecord, tmp_path: Path, monkeypatch, suffix: str) -> None:
+    page = show(record)
+    path = tmp_path / f"run.{suffix}"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    assert not page.apply(), "the last step: there is no going on"
+    assert str(path) in page.state.status
+    if suffix == "json":
+        document = json.loads(path.read_text(encoding="utf-8"))
+        assert document["run_id"] == record.run_id
+        assert len(document["configurations"]) == 4
+        assert document["record"]["readings"]
+    elif suffix == "csv":
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+        assert {row["label"] for row in rows} == {r.label for r in record.results}
+        best = next(row for row in rows if row["label"] == "llama.cpp Q4_K_M")
+        assert float(best["rate_low"]) <= float(best["rate"]) <= float(best["rate_high"])
+        assert json.loads(best["tensor_types"]) == {"Q4_K": 26, "Q6_K": 5, "F32": 11}
+    else:
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_export_that_cannot_be_written_says_so(
+    show, record: RunRecord, tmp_path: Path, monkeypatch
+) -> None:
+    page = show(record)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "run.csv"), ""))
+    page.export()
+    assert "cannot be written" in page.banner.sentence.text()
+
+
+def test_changed_gates_are_judged_anew(show, services: Services, record: RunRecord) -> None:
+    services.settings.change(gate_thresholds={"decode_speed": 3.0, "memory": 0.9})
+    found = gates(show(record))
+    assert found["Decode"][1:] == ["≥ 3×", "fail"]
+    assert found["Memory"][1:] == ["≤ 90 %", "pass"]
+
+
+def test_a_verdict_that_is_not_the_figures_stays() -> None:
+    """The original was no better than guessing, whatever the ratio."""
+    gate = default_gates()["accuracy"]
+    found = GateResult(gate, Verdict.INCONCLUSIVE, Interval(1.0, 0.99, 1.01, 0.95, 10), "guessing")
+    assert rejudged(found, with_thresholds(default_gates(), {"accuracy": 0.5})) is found
+
+
+def test_useless_thresholds_in_the_settings_count_as_not_said(record: RunRecord) -> None:
+    damaged = {"decode_speed": "fast", "unknown": 1.0, "memory": -1.0, "stability": 0.3}
+    assert known_thresholds(damaged) == {"stability": 0.3}
+    assert report_of(record, damaged).gates["stability"].threshold == 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("accuracy", Interval(0.968, 0.954, 0.981, 0.95, 9), ("96.8\u00a0%", "95.4–98.1")),
+        ("decode_speed", Interval(2.42, 2.31, 2.52, 0.95, 9), ("2.42×", "2.31–2.52")),
+        ("memory", Interval(0.31, 0.31, 0.31, 1.0, 1), ("31.0\u00a0%", "")),
+        ("stress", Interval(0, 0, 0, 1.0, 3), ("none failed", "")),
+        ("security", Interval(2, 2, 2, 1.0, 3), ("2 failed", "")),
+        ("stress", None, ("–", "")),
+    ],
+)
+def test_gate_values_in_words(name: str, value: Interval | None, expected: tuple[str, str]) -> None:
+    gate: Gate = default_gates()[name]
+    assert gate_value(GateResult(gate, gate.judge(value), value, "")) == expected
+    assert gate_needs(default_gates()["memory"]) == "≤\u00a050\u00a0%"
+
+
+def test_claims_in_words() -> None:
+    assert claim_chip(Interval(2.4, 2.3, 2.5, 0.98, 6), 2.0)[0] == "≥ 2× holds"
+    assert claim_chip(Interval(1.9, 1.8, 2.1, 0.98, 6), 2.0)[0] == "inconclusive"
+    assert claim_chip(Interval(1.6, 1.5, 1.7, 0.98, 6), 2.0)[0] == "below 2×"
+
+
+def test_the_report_knows_no_qt() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; sys.modules['PySide6'] = None\n"
+        "from gui.wizard.pages import live, measuring\n"
+        "assert 'scipy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(__file__).parents[2])
+    assert LANGUAGE

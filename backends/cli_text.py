@@ -156,11 +156,15 @@ def _frameworks(document: Any) -> str:
             "ready" if entry["available"] else "not available",
             entry["version"],
             " · ".join(entry["devices"]),
-            f"{entry['reason']} {entry['remedy']}".strip(),
         ]
         for entry in document["frameworks"]
     ]
-    return table(["framework", "state", "version", "devices", "note"], rows)
+    notes = [
+        f"{entry['title']}: {entry['reason'].rstrip('.')}. {entry['remedy']}".strip()
+        for entry in document["frameworks"]
+        if entry["reason"]
+    ]
+    return "\n".join([table(["framework", "state", "version", "devices"], rows), *notes])
 
 
 def _recommend(document: Any) -> str:
@@ -182,8 +186,36 @@ def _candidate_row(candidate: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _convert(document: Any) -> str:
+    lines = [" → ".join(document["road"])]
+    for step in document["steps"]:
+        edge, expected = step["step"]["converter"], step["step"]
+        size, place = expected["disk_bytes"] / 1e6, step["environment"] or "the base install"
+        lines.append(
+            f"  {edge['takes']} → {edge['makes']}: {edge['title']}, about {expected['time_s']:.0f} s "
+            f"and {size:,.1f} MB, in {place}"
+        )
+        lines += [f"    {gone['framework']}: {gone['reason']}. {gone['remedy']}" for gone in step["missing"]]
+    if document["artifact"]:
+        lines += _proof(document["artifact"])
+    return "\n".join(lines)
+
+
+def _proof(artifact: Mapping[str, Any]) -> list[str]:
+    lines = [f"{artifact['path']} ({artifact['size_bytes'] / 1e6:,.1f} MB)"]
+    for found in artifact["sameness"]:
+        agreement = found["top1_agreement"]
+        same = "" if agreement is None else f"top-1 agreement {agreement:.1%}, "
+        tokens = {True: ", same tokens", False: ", other tokens", None: ""}[found["same_tokens"]]
+        lines.append(
+            f"  {found['compared']}: {same}largest difference {found['max_abs_difference']:.2g}{tokens}"
+        )
+    return lines
+
+
 RENDERERS: dict[str, Callable[[Any], str]] = {
     "bench": _run,
+    "convert": _convert,
     "demo": _demo,
     "history": _history,
     "frameworks": _frameworks,

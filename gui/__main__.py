@@ -5,6 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from backends.reporting.report import PrintedReport
 
 NO_DISPLAY = (
     "Edgewright found no display to open its window on. "
@@ -28,8 +34,15 @@ def main() -> int:
     if arguments:
         from backends import cli
 
-        return cli.main(arguments)
+        return cli.main(arguments, print_pdf=print_pdf)
     return open_window()
+
+
+def print_pdf(report: PrintedReport, path: Path) -> None:
+    """For the command line: Qt is imported only when a PDF is asked for."""
+    from gui.reporting.pdf import write_pdf
+
+    write_pdf(report, path)
 
 
 def open_window() -> int:

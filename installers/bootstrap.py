@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / "installers" / "constraints.txt"
 QT_PACKAGES = ("PySide6_Essentials", "pyqtgraph", "pytest-qt")
 
-# What Qt, the compiler and Python's venv need from Debian and Ubuntu: a file that shows it is there, and its package.
+# What Qt needs from Debian and Ubuntu: the library that shows it is there, and its package.
 DEBIAN_NEEDS = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
@@ -114,9 +114,7 @@ def install_system_packages() -> None:
 
 
 def missing_packages() -> list[str]:
-    libraries = subprocess.run(
-        ["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=False
-    ).stdout
+    libraries = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=False).stdout
     missing = [package for library, package in DEBIAN_NEEDS.items() if library not in libraries]
     if not shutil.which("g++") and not shutil.which("c++"):
         missing.append("g++")

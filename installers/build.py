@@ -3,8 +3,8 @@
 
     python3 installers/build.py [--skip-demo]
 
-The folder is copied elsewhere and started with an empty environment: ``detect --json`` and ``demo --json`` must
-succeed and the window must open. The size is printed; docs/BUILD.md keeps the figures.
+The folder is copied elsewhere and started with an empty environment: ``detect --json`` and ``demo --json``
+must succeed and the window must open. The size is printed; docs/BUILD.md keeps the figures.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="edgewright-build-") as elsewhere:
         moved = Path(elsewhere) / "moved here" / built.name
         shutil.copytree(built, moved, symlinks=True)
-        prove(moved / ("edgewright.exe" if os.name == "nt" else "edgewright"), demo="--skip-demo" not in arguments)
+        program = moved / ("edgewright.exe" if os.name == "nt" else "edgewright")
+        prove(program, demo="--skip-demo" not in arguments)
     return 0
 
 

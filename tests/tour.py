@@ -18,7 +18,7 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QEventLoop, QTimer, SignalInstance
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QScrollArea
 
 from backends.storage.paths import HOME_VARIABLE
 from gui import app
@@ -71,7 +71,9 @@ class Camera:
         self._theme.choose(Scheme.LIGHT)
 
     def _save(self, name: str) -> None:
-        bar = self._window.shell.stack.currentWidget().verticalScrollBar()  # type: ignore[attr-defined]
+        area = self._window.shell.stack.currentWidget()
+        assert isinstance(area, QScrollArea)
+        bar = area.verticalScrollBar()
         bar.setValue(0)
         self._grab(name)
         if bar.maximum() > 0:
@@ -197,7 +199,7 @@ class Tour:
 
         signal.connect(look)
         timer.start(round(timeout_s * 1000))
-        if not done():
+        while not done() and timer.isActive():  # what held at a signal may hold no longer a moment after
             loop.exec()
         timer.stop()
         signal.disconnect(look)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from backends.frameworks.base import Manifest
 from backends.storage.files import write_text
 
 DESCRIPTION = "artifact.json"
+Reader = Callable[[Path], SourceModel]
 
 # Which framework runs the unquantized model that everything is compared with, by the form it is there in.
 ORIGINAL_RUNNERS = {
@@ -52,23 +54,26 @@ def load_artifact(path: Path) -> Artifact:
     return replace(stored, path=inside)
 
 
-def original_artifact(source: SourceModel) -> Artifact:
-    """The source itself as a runnable artifact, in the first of its forms that a framework runs directly."""
+def original_artifact(source: SourceModel, read: Reader = source_model) -> Artifact:
+    """The source itself as a runnable artifact, in the first of its forms that a framework runs directly.
+
+    ``read`` assesses that form where it is not the one that was chosen.
+    """
     for form, framework in ORIGINAL_RUNNERS.items():
         if form in source.forms:
-            return _as_artifact(source, form, registry.manifest(framework))
-    forms = ", ".join(form.value for form in source.forms)
+            return _as_artifact(source, form, registry.manifest(framework), read)
+    forms = ", ".join(form.label for form in source.forms)
     raise BadInput(
         f"“{source.name}” is there as {forms} only, which no framework runs directly.",
         "Convert it to GGUF or ONNX first.",
     )
 
 
-def _as_artifact(source: SourceModel, form: ModelFormat, runner: Manifest) -> Artifact:
+def _as_artifact(source: SourceModel, form: ModelFormat, runner: Manifest, read: Reader) -> Artifact:
     profile = source.profile
     path = source.forms[form]
     if form != profile.format:
-        profile = source_model(path).profile
+        profile = read(path).profile
     return Artifact(
         name=source.name,
         framework=runner.name,
@@ -83,3 +88,11 @@ def _as_artifact(source: SourceModel, form: ModelFormat, runner: Manifest) -> Ar
         original=True,
         warnings=profile.warnings,
     )
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a model: of a file with its companions (``.bin``, ``.data``), or of all files of a folder."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    companions = [path.with_suffix(".bin"), path.with_name(path.name + ".data")]
+    return sum(file.stat().st_size for file in {path, *companions} if file.is_file())

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from backends.actions.engines import opener
+from backends.actions.keeping import setup_of, this_machine, with_hashes
 from backends.actions.material import Material, prepare_material
 from backends.benchmarking.bench import Surface
 from backends.benchmarking.clock import RealClock
@@ -24,7 +25,7 @@ from backends.domain.errors import EdgewrightError, JobCancelled
 from backends.domain.events import Log, Progress
 from backends.domain.gate import GateResult
 from backends.domain.model import ModelKind, SourceModel
-from backends.domain.result import ConfigurationResult, RunRecord
+from backends.domain.result import ConfigurationResult, RunRecord, RunSetup
 from backends.frameworks import registry
 from backends.frameworks.base import EngineHandle, JobContext
 from backends.hardware.conditions import ConditionsSampler
@@ -67,16 +68,19 @@ def compare(
     history: History,
     gate: Callable[[], None] = lambda: None,
     on_result: Callable[[ConfigurationResult], None] = lambda result: None,
+    on_start: Callable[[str], None] = lambda run_id: None,
 ) -> RunRecord:
     """Run a comparison and return its record. ``gate`` blocks while the user has paused.
 
     Everything is in ``history`` as soon as it is known. A configuration that fails says so in its result and
     the others go on. Raises JobCancelled; the run is then marked so, with what it had.
     """
-    run_id = history.start(comparison.source.name)
+    setup = setup_of(comparison)
+    run_id = history.start(comparison.source.name, this_machine(), setup=setup)
+    on_start(run_id)
     try:
         with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
-            _Run(comparison, job, history, run_id, gate, on_result, Path(scratch)).go()
+            _Run(comparison, job, history, run_id, setup, gate, on_result, Path(scratch)).go()
     except JobCancelled:
         history.finish(run_id, "cancelled")
         raise
@@ -93,6 +97,7 @@ class _Run:
     job: JobContext
     history: History
     run_id: str
+    setup: RunSetup
     gate: Callable[[], None]
     on_result: Callable[[ConfigurationResult], None]
     scratch: Path
@@ -123,6 +128,8 @@ class _Run:
         outcome = run(plan, surface)
         for result in outcome.results:
             self._store(result)
+        notes = (*material.notes, *outcome.notes)
+        self.history.amend(self.run_id, with_hashes(self.setup, configurations), notes)
         self._judge(outcome, material)
 
     def _material(self, original: Configuration) -> Material:

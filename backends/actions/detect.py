@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from backends.actions.frameworks import availabilities
@@ -24,16 +24,25 @@ class Detected:
     availability: Mapping[str, Availability]
 
 
-def detect(job: JobContext, fresh: bool = False) -> Detected:
-    """Everything, in a few seconds. ``fresh`` measures the throughput again, cached or not."""
+def _nobody(found: Detected) -> None:
+    """For callers who wait for the whole."""
+
+
+def detect(job: JobContext, fresh: bool = False, on_found: Callable[[Detected], None] = _nobody) -> Detected:
+    """Everything, in a few seconds. ``fresh`` measures the throughput again, cached or not.
+
+    ``on_found`` gets what is known so far: after the probes, and after the frameworks have answered.
+    """
     job.emit(Started("Looking at this machine"))
     hardware = look(storage_path=str(app_paths().data.anchor))
+    on_found(Detected(hardware, {}))
     job.emit(Progress(0.2, "Asking the frameworks"))
     found = availabilities(job, hardware)
     titles = {manifest.name: manifest.title for manifest in registry.manifests()}
     hardware = with_framework_devices(
         hardware, {titles[name]: answer.devices for name, answer in found.items() if answer.available}
     )
+    on_found(Detected(hardware, found))
     job.emit(Progress(0.6, "Measuring memory bandwidth and arithmetic"))
     return Detected(replace(hardware, throughput=measured(hardware, job, fresh)), found)
 

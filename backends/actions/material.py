@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.assessment.source import source_model
+from backends.actions.assess import assess
 from backends.benchmarking.protocol import Protocol, tensor_workload, token_workload
 from backends.domain.artifact import Artifact
 from backends.domain.errors import BadInput
@@ -72,12 +72,12 @@ def _tensor(
     job: JobContext,
     preprocessing: Preprocessing | None,
 ) -> Material:
-    inputs = source_model(original.path).profile.inputs
+    inputs = assess(original.path, job).profile.inputs
     if source.tasks is not None and len(inputs) == 1:
         material = _images(source.tasks, inputs[0], scratch, job, preprocessing)
         notes: tuple[str, ...] = ()
     else:
-        material = _random_inputs(inputs, scratch)
+        material = random_inputs(inputs, scratch)
         notes = ("No data was named: outputs are compared on seeded random inputs, which is not accuracy.",)
     single = scratch / "single.npz"
     with np.load(material.batches[0], allow_pickle=False) as batch:
@@ -94,7 +94,7 @@ def _images(
     return vision.prepare(images, spec, preprocessing, scratch, job)
 
 
-def _random_inputs(specs: tuple[TensorSpec, ...], scratch: Path) -> vision.TensorMaterial:
+def random_inputs(specs: tuple[TensorSpec, ...], scratch: Path) -> vision.TensorMaterial:
     """Seeded uniform inputs for a model nobody gave data for; open sizes count as 1."""
     if not specs:
         raise BadInput("The model tells nothing of its inputs.", "Give its inputs as floats in an .npz.")

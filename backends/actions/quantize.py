@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backends.actions.artifacts import save_artifact
+from backends.actions.artifacts import save_artifact, size_of
+from backends.actions.assess import inspect
+from backends.actions.convert import form_of, road_to
 from backends.actions.engines import environments
-from backends.assessment.contents import contents, hashes
-from backends.domain.artifact import Artifact, Option
+from backends.domain.artifact import Artifact, Option, Sameness
 from backends.domain.errors import BadInput, FrameworkUnavailable
 from backends.domain.events import Started
 from backends.domain.model import ModelFormat, SourceModel
@@ -37,16 +38,19 @@ def quantize(
     manifest = registry.manifest(framework)
     spec = known_precision(manifest, precision, source)
     form = usable_form(manifest, source)
+    if form is None:
+        road_to(source, manifest.takes)  # says what is missing before anything else is looked at
     job.emit(Started(f"{manifest.title} {spec.name} of {source.name}"))
     known = environments()
     missing = known.missing(manifest)
     if missing is not None:
         raise FrameworkUnavailable(f"{manifest.title} is {missing.reason}.", missing.remedy)
-    began = time.monotonic()
     with folder_in_the_making(out) as folder:
+        given = _given(source, form, manifest, job)
+        began = time.monotonic()
         request = OptimizeRequest(
-            source=source.forms[form],
-            source_format=form,
+            source=given.path,
+            source_format=given.format,
             kind=source.profile.kind,
             precision=spec.name,
             output=folder,
@@ -55,7 +59,8 @@ def quantize(
             options=options or {},
         )
         made = run_job(JobSpec(OPTIMIZE, request, manifest.name), job, known.runtime(manifest))
-        artifact = _read_back(made, manifest, time.monotonic() - began)
+        artifact = _read_back(made, manifest, time.monotonic() - began, job)
+        artifact = replace(artifact, sameness=given.sameness)
         save_artifact(folder, artifact)
         inside = artifact.path.relative_to(folder)
     return replace(artifact, path=out / inside)
@@ -75,21 +80,31 @@ def known_precision(manifest: Manifest, name: str, source: SourceModel) -> Preci
     )
 
 
-def usable_form(manifest: Manifest, source: SourceModel) -> ModelFormat:
-    """The first form of the model that the framework takes, in the framework's own order."""
-    for form in manifest.takes:
-        if form in source.forms:
-            return form
-    wanted = " or ".join(form.value for form in manifest.takes)
-    raise BadInput(
-        f"{manifest.title} takes {wanted}; “{source.name}” is there as {source.profile.format.value}.",
-        "Convert the model first, or choose a framework that takes it.",
-    )
+def usable_form(manifest: Manifest, source: SourceModel) -> ModelFormat | None:
+    """The first form of the model that the framework takes, in its own order; ``None``: convert it first."""
+    return next((form for form in manifest.takes if form in source.forms), None)
 
 
-def _read_back(made: Artifact, manifest: Manifest, took_s: float) -> Artifact:
+@dataclass(frozen=True)
+class _Given:
+    """What the framework is handed, and how its conversions went where there were any."""
+
+    path: Path
+    format: ModelFormat
+    sameness: tuple[Sameness, ...] = ()
+
+
+def _given(source: SourceModel, form: ModelFormat | None, manifest: Manifest, job: JobContext) -> _Given:
+    """A form that is there, or the one that the shortest road leads to."""
+    if form is not None:
+        return _Given(source.forms[form], form)
+    converted = form_of(source, manifest.takes, job)
+    return _Given(converted.path, converted.format, converted.sameness)
+
+
+def _read_back(made: Artifact, manifest: Manifest, took_s: float, job: JobContext) -> Artifact:
     """What is really in the file, and a word where it is no smaller than what it was made from."""
-    really = contents(made.path, made.format)
+    really = inspect(made.path, made.format, job)
     size = size_of(made.path)
     warnings = made.warnings
     before = size_of(made.source)
@@ -98,17 +113,9 @@ def _read_back(made: Artifact, manifest: Manifest, took_s: float) -> Artifact:
     return replace(
         made,
         framework_title=manifest.title,
-        contents=really,
+        contents=really.contents,
         size_bytes=size,
         took_s=took_s,
         warnings=warnings,
-        hashes=hashes(made.path),
+        hashes=really.hashes,
     )
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a model: of a file with its companions (``.bin``, ``.data``), or of all files of a folder."""
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    companions = [path.with_suffix(".bin"), path.with_name(path.name + ".data")]
-    return sum(file.stat().st_size for file in {path, *companions} if file.is_file())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from backends.actions.convert import converters
 from backends.domain.hardware import HardwareProfile
 from backends.domain.model import SourceModel
 from backends.frameworks import registry
@@ -24,4 +25,6 @@ def recommend_for(
     weights: Weights | None = None,
     target: str = THIS_MACHINE,
 ) -> Recommendation:
-    return recommend(source, hardware, registry.manifests(), availability, rule_book(), weights, target)
+    return recommend(
+        source, hardware, registry.manifests(), availability, rule_book(), weights, target, converters()
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backends.domain.model import SourceModel
+from backends.actions.convert import road_to
+from backends.conversion.graph import NoRoad
+from backends.domain.model import ModelFormat, ModelKind, SourceModel
 from backends.frameworks import registry
 
 
@@ -23,11 +25,17 @@ def takers(source: SourceModel) -> tuple[Taker, ...]:
     )
 
 
-def _takes(kinds: tuple[object, ...], formats: tuple[object, ...], source: SourceModel) -> tuple[bool, str]:
+def _takes(
+    kinds: tuple[ModelKind, ...], formats: tuple[ModelFormat, ...], source: SourceModel
+) -> tuple[bool, str]:
     kind = source.profile.kind
     if kind not in kinds:
         return False, f"takes no {kind.value} models"
     form = next((form for form in source.forms if form in formats), None)
-    if form is None:
-        return False, f"takes {' or '.join(str(known) for known in formats)} only"
-    return True, f"takes it as {form.value}"
+    if form is not None:
+        return True, f"takes it as {form.label}"
+    try:
+        road = road_to(source, formats)
+    except NoRoad:
+        return False, f"takes {' or '.join(known.label for known in formats)} only"
+    return True, f"takes it once converted: {road.text}"

@@ -12,6 +12,28 @@ Option = str | int | float | bool
 
 
 @dataclass(frozen=True)
+class Sameness:
+    """How closely a converted model follows the one it was made from. It is kept only where both limits hold.
+
+    ``max_abs_difference`` is of log-probabilities (nats) for language models, else of outputs.
+    """
+
+    converter: str
+    compared: str  # a sentence: what ran what on which input
+    positions: int  # token positions, or samples
+    top1_agreement: float | None  # share of positions with the same most likely token or class
+    max_abs_difference: float
+    least_top1_agreement: float
+    most_difference: float
+    same_tokens: bool | None = None  # whether both split a text alike; ``None``: not compared
+
+    @property
+    def holds(self) -> bool:
+        agreement = 1.0 if self.top1_agreement is None else self.top1_agreement
+        return agreement >= self.least_top1_agreement and self.max_abs_difference <= self.most_difference
+
+
+@dataclass(frozen=True)
 class Artifact:
     """A model ready to run in one framework. ``precision`` was asked for; ``contents`` is really inside."""
 
@@ -31,6 +53,7 @@ class Artifact:
     took_s: float = 0.0
     hashes: Mapping[str, str] = field(default_factory=dict)  # file name -> sha256
     framework_title: str = ""  # as people write it: "llama.cpp"
+    sameness: tuple[Sameness, ...] = ()  # one for every conversion on the way from the user's model
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,22 @@ class ModelFormat(StrEnum):
     MLX = "mlx"  # a folder written by mlx-lm: config.json with "quantization"
     QNN_CONTEXT = "qnn_context"  # an ONNX file that wraps a Hexagon context binary
 
+    @property
+    def label(self) -> str:
+        """As people write it: "Hugging Face"."""
+        return _FORMAT_LABELS[self]
+
+
+_FORMAT_LABELS = {
+    ModelFormat.GGUF: "GGUF",
+    ModelFormat.HUGGING_FACE: "Hugging Face",
+    ModelFormat.ONNX: "ONNX",
+    ModelFormat.OPENVINO: "OpenVINO",
+    ModelFormat.TFLITE: "TensorFlow Lite",
+    ModelFormat.MLX: "MLX",
+    ModelFormat.QNN_CONTEXT: "QNN context",
+}
+
 
 class ModelKind(StrEnum):
     LANGUAGE = "language"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from backends.domain.artifact import Configuration
 from backends.domain.gate import GateResult
-from backends.domain.hardware import Conditions
+from backends.domain.hardware import Conditions, HardwareProfile
 from backends.domain.metric import Interval, LoadedEngine, Measurement, MemoryReading
 
 
@@ -21,7 +21,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Reading:
-    """One arm of one pair. ``(comparison, pair, repeat)`` names the pair; its other arm has the same three."""
+    """One arm of one pair. Both arms of a pair have the same ``(comparison, pair, repeat)``."""
 
     label: str
     pair: int
@@ -110,6 +110,39 @@ class ConfigurationResult:
 
 
 @dataclass(frozen=True)
+class DataFile:
+    """What quality was judged with, named without its folder."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RunSetup:
+    """How a run was measured: all that repeating it takes beside the models themselves."""
+
+    product_version: str
+    looks: tuple[int, ...]
+    restarts: int
+    prompt_tokens: int
+    new_tokens: int
+    idle_s: float
+    arm_s: float
+    confidence: float  # per look
+    resamples: int
+    seed: int
+    context: int
+    threads: int  # 0: the physical cores
+    task_limit: int | None = None
+    mean: tuple[float, ...] = ()  # of images, per channel; empty where the model brings its own
+    std: tuple[float, ...] = ()
+    tasks: DataFile | None = None
+    evaluation: DataFile | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)  # Python and the libraries of the program
+    hashes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # label -> file name -> sha256
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """One benchmark run as the history keeps it."""
 
@@ -120,3 +153,5 @@ class RunRecord:
     readings: tuple[Reading, ...] = ()
     notes: tuple[str, ...] = ()
     state: str = "finished"  # "running", "finished", "cancelled", "interrupted"
+    machine: HardwareProfile | None = None
+    setup: RunSetup | None = None

@@ -20,6 +20,7 @@ from backends.domain.metric import (
 )
 from backends.domain.model import ModelFormat, SourceModel, TensorContents
 from backends.frameworks.base import Availability, OptimizeRequest
+from backends.frameworks.converters.base import Converted, ConvertRequest, Reference, ReferenceRequest
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -106,6 +107,8 @@ PROBE: Task[ProbeRequest, Availability] = Task("probe", ProbeRequest, Availabili
 THROUGHPUT: Task[ThroughputRequest, Throughput] = Task("throughput", ThroughputRequest, Throughput)
 ASSESS: Task[AssessRequest, SourceModel] = Task("assess", AssessRequest, SourceModel)
 INSPECT: Task[InspectRequest, Inspected] = Task("inspect", InspectRequest, Inspected)
+CONVERT: Task[ConvertRequest, Converted] = Task("convert", ConvertRequest, Converted)
+REFERENCE: Task[ReferenceRequest, Reference] = Task("reference", ReferenceRequest, Reference)
 OPTIMIZE: Task[OptimizeRequest, Artifact] = Task("optimize", OptimizeRequest, Artifact)
 OPEN: Task[OpenRequest, LoadedEngine] = Task("open", OpenRequest, LoadedEngine)
 MEASURE: Task[WorkRequest, Measurement] = Task("measure", WorkRequest, Measurement)
@@ -118,7 +121,7 @@ INFER: Task[InferRequest, Path] = Task("infer", InferRequest, Path)
 TASKS: dict[str, Task[Any, Any]] = {
     task.name: task
     for task in (
-        *(PROBE, THROUGHPUT, ASSESS, INSPECT, OPTIMIZE),
+        *(PROBE, THROUGHPUT, ASSESS, INSPECT, CONVERT, REFERENCE, OPTIMIZE),
         *(OPEN, MEASURE, MEMORY, LOGITS, CHOOSE, TOKENIZE, INFER),
     )
 }

@@ -20,15 +20,18 @@ from backends.domain.errors import JobCancelled
 from backends.domain.events import Event, Result, Sample
 from backends.domain.hardware import Throughput
 from backends.domain.model import SourceModel
+from backends.frameworks.converters import base as converters
 from backends.jobs import wire
 from backends.jobs.outcome import as_event
 from backends.jobs.session import WorkerSession
 from backends.jobs.spec import (
     ASSESS,
+    CONVERT,
     INSPECT,
     OPEN,
     OPTIMIZE,
     PROBE,
+    REFERENCE,
     THROUGHPUT,
     AssessRequest,
     Inspected,
@@ -200,6 +203,8 @@ WITHOUT_FRAMEWORK: dict[str, Callable[[Any, WorkerContext], Any]] = {
     THROUGHPUT.name: measure_throughput,
     ASSESS.name: assess,
     INSPECT.name: inspect,
+    CONVERT.name: converters.convert,
+    REFERENCE.name: converters.reference,
 }
 
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from backends.conversion.graph import Converter, NoRoad, Road, Size, plan
 from backends.domain.hardware import HardwareProfile
 from backends.domain.model import ModelProfile, SourceModel
 from backends.frameworks.base import Availability, Manifest, PrecisionSpec
@@ -49,6 +50,7 @@ class Candidate:
     score: float
     recommended: bool = False
     headline: bool = True  # one of the few shown first; the others are a click away
+    emulated: bool = False  # runs here in an emulator: never proposed, its speed means nothing
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class Recommendation:
     @property
     def suggested(self) -> tuple[Candidate, ...]:
         """What a run takes when nobody chooses: the best of each of the leading frameworks."""
-        best = {candidate.framework: candidate for candidate in reversed(self.candidates)}
+        real = [candidate for candidate in self.candidates if not candidate.emulated]
+        best = {candidate.framework: candidate for candidate in reversed(real or self.candidates)}
         return tuple(sorted(best.values(), key=lambda c: -c.score)[:CHOSEN_BY_DEFAULT])
 
 
@@ -82,18 +85,23 @@ def recommend(
     rules: RuleBook,
     weights: Weights | None = None,
     target: str = "this",
+    converters: Sequence[Converter] = (),
 ) -> Recommendation:
-    """Rank what can be made of ``source`` here, and say for every other framework why not."""
+    """Rank what can be made of ``source`` here, and say for every other framework why not.
+
+    ``converters``: a framework that takes the model only after a conversion is ranked like any other.
+    """
     rule = rules.rule_for(hardware, target)
     model = source.profile
     candidates: list[Candidate] = []
     ruled_out: list[RuledOut] = []
     for manifest in manifests:
-        obstacle = _obstacle(manifest, source, availability.get(manifest.name))
+        road = _road(manifest, source, converters)
+        obstacle = _obstacle(manifest, source, availability, road)
         if obstacle is not None:
             ruled_out.append(obstacle)
             continue
-        ranker = _Ranker(model, hardware, rule, rules, weights or Weights(), manifest)
+        ranker = _Ranker(model, hardware, rule, rules, weights or Weights(), manifest, road)
         made = [ranker.candidate(spec) for spec in manifest.precisions if _worthwhile(spec, model)]
         fitting = [candidate for candidate in made if candidate.fit.fits]
         if not fitting:
@@ -118,22 +126,25 @@ class _Ranker:
     rules: RuleBook
     weights: Weights
     manifest: Manifest
+    road: Road | None = None
 
     def candidate(self, spec: PrecisionSpec) -> Candidate:
         fit = memory_fit(self.model, expected_weight_bytes(self.model, spec), self.hardware)
-        decode = decode_tokens_per_s(self.model, fit.weight_bytes, self.hardware.throughput)
+        real = None if self.manifest.emulated else self.hardware.throughput
+        decode = decode_tokens_per_s(self.model, fit.weight_bytes, real)
         return Candidate(
             framework=self.manifest.name,
             title=self.manifest.title,
             precision=spec.name,
             family=spec.family,
-            device="CPU",
+            device="emulator" if self.manifest.emulated else "CPU",
             fit=fit,
             expected_quality=spec.quality_prior,
             decode=decode,
             reasons=self._reasons(spec),
             needs_calibration=spec.needs_calibration,
             score=self._score(spec, fit),
+            emulated=self.manifest.emulated,
         )
 
     def _score(self, spec: PrecisionSpec, fit: MemoryFit) -> float:
@@ -171,6 +182,11 @@ class _Ranker:
             reasons.append("The framework's usual choice.")
         if spec.note:
             reasons.append(spec.note)
+        if self.road is not None and self.road.steps:
+            form = self.road.formats[-1].label
+            reasons.append(f"Reached through {form}: the model is converted first.")
+        if self.manifest.emulated:
+            reasons.append("Emulated here: shows its accuracy, not its speed.")
         return tuple(reasons) or (self.manifest.summary,)
 
 
@@ -181,22 +197,46 @@ def _worthwhile(spec: PrecisionSpec, model: ModelProfile) -> bool:
     )
 
 
-def _obstacle(manifest: Manifest, source: SourceModel, here: Availability | None) -> RuledOut | None:
+def _road(manifest: Manifest, source: SourceModel, converters: Sequence[Converter]) -> Road | None:
+    """How the model gets to the framework; ``None`` where no converter leads there."""
+    contents = source.profile.contents
+    size = Size(contents.parameters, contents.weight_bytes)
+    try:
+        return plan(source.forms, manifest.takes, source.profile.kind, converters, size)
+    except NoRoad:
+        return None
+
+
+def _obstacle(
+    manifest: Manifest, source: SourceModel, availability: Mapping[str, Availability], road: Road | None
+) -> RuledOut | None:
     kind = source.profile.kind
+    here = availability.get(manifest.name)
     if kind not in manifest.kinds:
         return RuledOut(manifest.name, manifest.title, f"takes no {kind.value} models", "")
     if here is None or not here.available:
         reason = here.reason if here else "not looked at yet"
         return RuledOut(manifest.name, manifest.title, reason, here.remedy if here else "")
-    if not set(manifest.takes) & set(source.forms):
-        wanted = " or ".join(form.value for form in manifest.takes)
-        have = ", ".join(form.value for form in source.forms)
+    if road is None:
+        wanted = " or ".join(form.label for form in manifest.takes)
+        have = ", ".join(form.label for form in source.forms)
         return RuledOut(
             manifest.name,
             manifest.title,
-            f"takes {wanted}; this model is there as {have}",
-            "Convert the model first.",
+            f"takes {wanted}; this model is there as {have}, from which no converter leads there",
+            f"Get the model as {wanted}.",
         )
+    return _closed(manifest, road, availability)
+
+
+def _closed(manifest: Manifest, road: Road, availability: Mapping[str, Availability]) -> RuledOut | None:
+    """What keeps the road from being walked here: a converter whose libraries are not installed."""
+    for step in road.steps:
+        here = availability.get(step.converter.framework)
+        if here is None or not here.available:
+            there = step.converter.makes.label
+            needs = f"the model must first be converted to {there}; {step.converter.title} is not installed"
+            return RuledOut(manifest.name, manifest.title, needs, here.remedy if here else "")
     return None
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
+
 from backends.codec import from_plain, to_plain
 from backends.domain.errors import BadInput
-from backends.domain.result import ConfigurationResult, Reading, RunRecord
+from backends.domain.hardware import HardwareProfile
+from backends.domain.result import ConfigurationResult, Reading, RunRecord, RunSetup
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -23,7 +27,9 @@ CREATE TABLE run (
     model TEXT NOT NULL,
     state TEXT NOT NULL,
     machine TEXT NOT NULL,
-    notes TEXT NOT NULL
+    notes TEXT NOT NULL,
+    setup TEXT NOT NULL,
+    process TEXT NOT NULL -- of the program that runs it: id and start time
 );
 CREATE TABLE result (
     run_id TEXT NOT NULL REFERENCES run ON DELETE CASCADE,
@@ -55,16 +61,30 @@ class History:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def start(self, model: str, machine: str = "", notes: tuple[str, ...] = ()) -> str:
+    def start(
+        self,
+        model: str,
+        machine: HardwareProfile | None = None,
+        notes: tuple[str, ...] = (),
+        setup: RunSetup | None = None,
+    ) -> str:
         """Begin a run and return its id."""
         run_id = uuid.uuid4().hex[:12]
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with self._connection() as db:
             db.execute(
-                "INSERT INTO run VALUES (?, ?, ?, 'running', ?, ?)",
-                (run_id, now, model, machine, json.dumps(notes)),
+                "INSERT INTO run VALUES (?, ?, ?, 'running', ?, ?, ?, ?)",
+                (run_id, now, model, _text(machine), json.dumps(notes), _text(setup), _this_process()),
             )
         return run_id
+
+    def amend(self, run_id: str, setup: RunSetup, notes: tuple[str, ...]) -> None:
+        """Replace what a run said of its making, once more of it is known."""
+        with self._connection() as db:
+            db.execute(
+                "UPDATE run SET setup = ?, notes = ? WHERE run_id = ?",
+                (_text(setup), json.dumps(notes), run_id),
+            )
 
     def add_reading(self, run_id: str, reading: Reading) -> None:
         with self._connection() as db:
@@ -76,7 +96,7 @@ class History:
         with self._connection() as db:
             db.execute(
                 "INSERT OR REPLACE INTO result VALUES (?, ?, ?)",
-                (run_id, result.configuration.label, json.dumps(to_plain(result))),
+                (run_id, result.label or result.configuration.label, json.dumps(to_plain(result))),
             )
 
     def finish(self, run_id: str, state: str = "finished") -> None:
@@ -84,9 +104,12 @@ class History:
             db.execute("UPDATE run SET state = ? WHERE run_id = ?", (state, run_id))
 
     def mark_interrupted(self) -> int:
-        """Runs that still say "running" when the program starts were cut off; returns how many."""
+        """Runs that say "running" although their program has ended were cut off; returns how many."""
         with self._connection() as db:
-            return db.execute("UPDATE run SET state = 'interrupted' WHERE state = 'running'").rowcount
+            rows = db.execute("SELECT run_id, process FROM run WHERE state = 'running'").fetchall()
+            dead = [(run_id,) for run_id, process in rows if not _is_alive(process)]
+            db.executemany("UPDATE run SET state = 'interrupted' WHERE run_id = ?", dead)
+        return len(dead)
 
     def runs(self) -> list[RunSummary]:
         """Newest first."""
@@ -102,7 +125,8 @@ class History:
         """Everything of one run. Raises BadInput for an id the history does not know."""
         with self._connection() as db:
             row = db.execute(
-                "SELECT run_id, started_at, model, notes, state FROM run WHERE run_id = ?", (run_id,)
+                "SELECT run_id, started_at, model, notes, state, machine, setup FROM run WHERE run_id = ?",
+                (run_id,),
             ).fetchone()
             if row is None:
                 raise BadInput(f"The history has no run “{run_id}”.", "“edgewright history” lists them.")
@@ -120,6 +144,8 @@ class History:
             tuple(from_plain(json.loads(body), Reading) for (body,) in readings),
             tuple(json.loads(row[3])),
             row[4],
+            from_plain(json.loads(row[5]), HardwareProfile) if row[5] else None,
+            from_plain(json.loads(row[6]), RunSetup) if row[6] else None,
         )
 
     def delete(self, run_id: str) -> None:
@@ -154,6 +180,18 @@ class History:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def without_readings(record: RunRecord) -> RunRecord:
-    """For tables and exports that do not want the raw samples."""
-    return replace(record, readings=())
+def _text(value: HardwareProfile | RunSetup | None) -> str:
+    return "" if value is None else json.dumps(to_plain(value))
+
+
+def _this_process() -> str:
+    """Process ids are used again; with the time of their start they are not."""
+    return f"{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+def _is_alive(process: str) -> bool:
+    pid, _, started = process.partition(":")
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" == started
+    except (psutil.Error, ValueError):
+        return False

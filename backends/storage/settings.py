@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from backends.storage.files import write_text
@@ -18,6 +18,8 @@ class Settings:
     weight_energy: float = 0.2
     window_width: int = 1280
     window_height: int = 800
+    benchmark_depth: str = "quick"  # "quick", "standard" or "thorough"
+    gate_thresholds: dict[str, float] = field(default_factory=dict)  # of the gates the user has changed
 
 
 def read_settings(path: Path) -> Settings:

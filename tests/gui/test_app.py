@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from backends.storage.files import PARTIAL
+from backends.storage.history import History
+from backends.storage.paths import app_paths
+from backends.storage.settings import Settings, read_settings, write_settings
 from gui import __main__ as front_door
-from gui.app import Services, make_window
-from gui.theme.theme import Scheme
+from gui.app import Services, make_window, scheme_of
+from gui.errors import ErrorReporter
+from gui.theme.theme import Scheme, theme
 from gui.wizard.shell import Shell
 from tests.gui.mock_pages import mock_shell
 
@@ -62,6 +67,53 @@ def test_everything_is_taken_down_in_reverse(qtbot) -> None:
     assert sys.excepthook is before
     assert len(ends) == 1
     assert not given[0].runner.running
+
+
+def test_what_an_earlier_end_cut_off_is_tidied_up(qtbot) -> None:
+    paths = app_paths()
+    history = History(paths.history)
+    run_id = history.start("model")
+    half_made = paths.artifacts / f"{PARTIAL}x"
+    half_made.mkdir(parents=True)
+    given: list[Services] = []
+    with ExitStack() as cleanup:
+        window = make_window(lambda services: given.append(services) or mock_shell(), cleanup, Scheme.LIGHT)
+        qtbot.addWidget(window)
+        qtbot.waitUntil(lambda: not given[0].runner.running)
+    assert history.run(run_id).state == "interrupted"
+    assert not half_made.exists()
+
+
+def test_a_history_that_cannot_be_used_is_a_sentence_not_the_end(qtbot, monkeypatch) -> None:
+    paths = app_paths()
+    paths.history.parent.mkdir(parents=True)
+    paths.history.write_text("no database at all, but long enough to be one" * 20)
+    shown: list[str] = []
+    monkeypatch.setattr(ErrorReporter, "show_details", lambda self, sentence, *more: shown.append(sentence))
+    with ExitStack() as cleanup:
+        window = make_window(lambda services: mock_shell(), cleanup, Scheme.LIGHT)
+        qtbot.addWidget(window)
+        qtbot.waitUntil(lambda: bool(shown))
+    assert "history.sqlite3" in shown[0]
+
+
+def test_the_window_comes_back_in_its_size_and_theme(qtbot) -> None:
+    write_settings(app_paths().settings, Settings(theme="dark", window_width=1100, window_height=720))
+    for expected in ((800, 720), (800, 730)):  # the off-screen screen is 800 wide
+        with ExitStack() as cleanup:
+            window = make_window(lambda services: mock_shell(), cleanup)
+            qtbot.addWidget(window)
+            window.show()
+            assert theme().scheme is Scheme.DARK
+            assert (window.width(), window.height()) == expected
+            window.resize(800, 730)
+            window.close()
+    assert read_settings(app_paths().settings).window_height == 730
+
+
+@pytest.mark.parametrize(("stored", "scheme"), [("light", Scheme.LIGHT), ("purple", Scheme.SYSTEM)])
+def test_an_unknown_theme_counts_as_not_said(stored: str, scheme: Scheme) -> None:
+    assert scheme_of(Settings(theme=stored)) is scheme
 
 
 def test_arguments_go_to_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,7 +115,8 @@ def test_charts_show_what_was_measured(stage) -> None:
     page = one.finish()
     charts = page.charts
     assert len(charts.rate.data("original F16")) >= 18
-    assert len(charts.latency.data("OpenVINO INT8")) > 100
+    assert len(charts.latency.data("OpenVINO INT8")) == 6
+    assert charts.latency.data("OpenVINO INT8").y[0] == pytest.approx(1000 / 33, rel=0.1)
     assert len(charts.ratio.data("OpenVINO INT8")) >= 6
     assert len(charts.machine.data("other programs"))
     assert {bar.label for bar in charts.memory.bars} == {"F16", "Q4_K_M", "INT8", "INT4"}
@@ -297,6 +298,21 @@ def test_progress_never_goes_back() -> None:
     assert live.remaining_s is None
 
 
+def test_latencies_of_a_turn_are_one_point() -> None:
+    live = LiveRun(["a"], metrics.DECODE)
+    for number in range(101):
+        live.hear(Sample("a", metrics.GAP, number / 10, (number + 1) / 1000))
+    live.hear(Progress(0.1, "a: pair 1"))
+    track = live.tracks["a"]
+    assert track.latency_s == [0.051]
+    assert (track.latency_band.x, track.latency_band.low, track.latency_band.high) == (
+        [10.0],
+        [0.006],
+        [0.096],
+    )
+    assert live.pair == 1
+
+
 def test_flags_at_one_moment_are_one_mark() -> None:
     live = LiveRun(["a"], metrics.DECODE)
     for reason in ("x", "y"):
@@ -338,4 +354,4 @@ def test_a_tiny_model_for_real(services: Services, qtbot, tmp_path: Path) -> Non
     results = services.store.state.results
     assert {r.configuration.artifact.original for r in results} == {True, False}
     assert all(r.rates[metrics.INFERENCES].estimate > 0 and r.memory for r in results)
-    assert len(page.charts.latency.data(page.charts.rate.series[0])) > 100
+    assert len(page.charts.latency.data(page.charts.rate.series[0])) >= 6

@@ -12,6 +12,7 @@ from pathlib import Path
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Log, Progress, Started
 from backends.frameworks.base import JobContext, Manifest
+from backends.frameworks.children import run_module
 from backends.frameworks.environments import (
     OWN,
     READY,
@@ -23,8 +24,8 @@ from backends.frameworks.environments import (
     requirements,
     site_packages,
 )
+from backends.frameworks.files import folder_bytes
 from backends.frameworks.installing import pip
-from backends.frameworks.installing.children import run_module
 from backends.frameworks.installing.interpreters import base_interpreter, problems
 from backends.frameworks.installing.locks import locked
 
@@ -109,8 +110,8 @@ class _Maker:
         return self.known.root / self.manifest.environment
 
     def make(self, wheels: Path | None) -> None:
-        _clear(self.folder)
         self._check_room()
+        _clear(self.folder)
         self.job.emit(Progress(0.0, "Making the environment"))
         python = interpreter_in(self.folder)
         self._run(base_interpreter(self.job), "venv", [str(self.folder)], lambda _: None)
@@ -125,7 +126,8 @@ class _Maker:
 
     def _check_room(self) -> None:
         needed = self.required.disk_bytes + self.required.download_bytes
-        free = shutil.disk_usage(self.known.root).free
+        before = folder_bytes(self.folder) if self.folder.is_dir() else 0  # makes room for its successor
+        free = shutil.disk_usage(self.known.root).free + before
         if free < needed:
             raise JobFailed(
                 f"“{self.known.root}” has {readable(free)} free; installing takes {readable(needed)}, "

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backends.domain.errors import FrameworkUnavailable
 from backends.frameworks.base import JobContext, Manifest
-from backends.frameworks.installing.children import run
+from backends.frameworks.children import run
 
 WORKER_NEEDS = ("cattrs", "numpy", "psutil")  # what a worker imports beside the framework itself
 OLDEST, NEWEST = (3, 11), (3, 13)

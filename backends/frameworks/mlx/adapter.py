@@ -30,6 +30,9 @@ from backends.frameworks.tokenizers import load_tokenizer
 
 NAME = "mlx"
 CONFIG = "config.json"
+IN_FP32 = (
+    "Scales and unquantized weights are FP32 in memory: 16-bit floats are many times slower on processors"
+)
 # What makes a folder complete beside weights and configuration. Code (*.py) is never taken along.
 COMPANIONS = (
     "tokenizer.model",
@@ -95,7 +98,12 @@ class MlxAdapter:
         mx.reset_peak_memory()
         model, config = _load(artifact.path, lazy=False)
         quantization = config.get("quantization")
-        details = (f"MLX {mx.__version__} on {device()}", f"Quantization: {_words(quantization)}")
+        details: tuple[str, ...] = (
+            f"MLX {mx.__version__} on {device()}",
+            f"Quantization: {_words(quantization)}",
+        )
+        if device() == "CPU" and _cast(model, mx.float32):
+            details += (IN_FP32,)
         bos = config.get("bos_token_id")
         tokenize = partial(load_tokenizer, (artifact.path, artifact.source), artifact.options)
         yield MlxSession(model, options.context, bos if isinstance(bos, int) else None, tokenize, details)
@@ -117,11 +125,12 @@ def _load(folder: Path, lazy: bool) -> tuple[Any, dict[str, Any]]:
     return model, config
 
 
-def _cast(model: Any, dtype: Any) -> None:
-    """Whole numbers stay what they are."""
-    model.update(
-        tree_map(lambda a: a.astype(dtype) if mx.issubdtype(a.dtype, mx.floating) else a, model.parameters())
-    )
+def _cast(model: Any, dtype: Any) -> bool:
+    """Floating-point arrays to another type, packed weights as they are; whether any had to change."""
+    before = model.parameters()
+    kinds = {array.dtype for _, array in tree_flatten(before) if mx.issubdtype(array.dtype, mx.floating)}
+    model.update(tree_map(lambda a: a.astype(dtype) if mx.issubdtype(a.dtype, mx.floating) else a, before))
+    return kinds != {dtype}
 
 
 def _quantize(model: Any, config: dict[str, Any], recipe: Recipe) -> tuple[Any, dict[str, Any]]:

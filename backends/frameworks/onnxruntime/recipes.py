@@ -20,15 +20,15 @@ from backends.domain.events import Progress
 from backends.domain.model import ModelKind, TensorSpec
 from backends.frameworks.base import JobContext, OptimizeRequest
 from backends.frameworks.files import writing
-from backends.frameworks.onnxruntime.blocks import METHODS
-from backends.frameworks.onnxruntime.graphs import (
+from backends.frameworks.onnx.graphs import (
     model_bytes,
     raise_opset,
     read_model,
     why_not_smaller,
     write_model,
 )
-from backends.frameworks.onnxruntime.rotary import take_rotary_out
+from backends.frameworks.onnx.rotary import take_rotary_out
+from backends.frameworks.onnxruntime.blocks import METHODS
 from backends.frameworks.onnxruntime.weights import Recipe, WeightQuantizer, quantized_operators
 from backends.frameworks.samples import DEFAULT_SAMPLES, Feed, read_samples
 

@@ -22,22 +22,18 @@ from backends.domain.hardware import HardwareProfile
 from backends.domain.model import ModelFormat, ModelKind, TensorContents
 from backends.frameworks.base import Availability, JobContext, OptimizeRequest
 from backends.frameworks.files import require_file, writing
+from backends.frameworks.onnx.graphs import raise_opset, read_model
+from backends.frameworks.onnx.tensors import specs
 from backends.frameworks.qnn import graphs, provider
 from backends.frameworks.qnn.chips import Chip, chip
 from backends.frameworks.qnn.coverage import Coverage
 from backends.frameworks.qnn.quantizing import Quantizer, Recipe
-from backends.frameworks.qnn.session import QnnSession, specs
+from backends.frameworks.qnn.session import QnnSession
 from backends.frameworks.samples import DEFAULT_SAMPLES, read_samples
 
 NAME = "qnn"
+OPSET = 17  # that older graphs are raised to, where they can be
 EMULATED = "The Hexagon emulator computes what the chip would; its speed says nothing about the chip's."
-# A language model is tried for one token after a context of this length.
-LANGUAGE_SHAPES: dict[str, Option] = {
-    "dim.batch_size": 1,
-    "dim.sequence_length": 1,
-    "dim.past_sequence_length": 63,
-    "dim.total_sequence_length": 64,
-}
 
 
 class QnnAdapter:
@@ -56,7 +52,7 @@ class QnnAdapter:
         recipe = Recipe.read(request.precision.upper(), request.options)
         target = request.options.get("target")
         compiled_for = chip(str(target)) if target else None
-        source, model = graphs.read(request.source)
+        source, model = read_model(request.source)
         job.emit(Started(f"Making {request.precision} for QNN"))
         if request.kind is ModelKind.LANGUAGE:
             raise self._without_operators(request, model, job)
@@ -113,7 +109,7 @@ class QnnAdapter:
 
     def _folded(self, request: OptimizeRequest, model: onnx.ModelProto, scratch: Path) -> Path:
         """Shapes fixed, constants folded: what depends on a shape only is then no operator any more."""
-        model = graphs.raised(model)
+        model, _ = raise_opset(model, OPSET)
         graphs.fix_shapes(model, request.options)
         fixed, folded = scratch / "fixed.onnx", scratch / "folded.onnx"
         onnx.save(model, fixed)
@@ -129,7 +125,7 @@ class QnnAdapter:
         self, request: OptimizeRequest, model: onnx.ModelProto, job: JobContext
     ) -> JobFailed:
         """A language model's operators are tried one by one, and those that Hexagon lacks are named."""
-        found = tried(model, {**LANGUAGE_SHAPES, **request.options}, job)
+        found = tried(model, {**graphs.language_shapes(model.graph), **request.options}, job)
         if found.whole:
             return JobFailed(
                 f"QNN cannot run “{request.name}”: each operator alone is taken, the whole graph is not.",

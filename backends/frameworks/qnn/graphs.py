@@ -3,56 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, checker, helper, version_converter
+from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper
 
 from backends.domain.artifact import Option
 from backends.domain.errors import BadInput
-from backends.frameworks.files import require_file
 
-OPSET = 17  # of what the quantizer writes; older graphs are raised to it where that can be done
-AGAIN = "Download or export it again."
-
-
-def read(path: Path) -> tuple[Path, ModelProto]:
-    """The file and its model with all weights. Raises BadInput."""
-    path = require_file(path, "ONNX")
-    try:
-        model = onnx.load(path)
-    except (DecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"“{path}” is damaged, or no ONNX model.", AGAIN) from error
-    except (OSError, ValueError, checker.ValidationError) as error:
-        raise BadInput(f"The weights that “{path}” refers to cannot be read: {error}", AGAIN) from error
-    if not model.graph.node or not model.opset_import:
-        raise BadInput(f"“{path}” is damaged, or no ONNX model: it has no operators.", AGAIN)
-    return path, model
-
-
-def raised(model: ModelProto) -> ModelProto:
-    """At opset 17 or later; as it was where the converter cannot."""
-    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
-    if opset >= OPSET:
-        return model
-    try:
-        converted = version_converter.convert_version(model, OPSET)
-        checker.check_model(converted)
-    except (RuntimeError, ValueError, IndexError, checker.ValidationError):
-        return model
-    return converted
-
-
-def dynamic_dimensions(graph: GraphProto) -> tuple[str, ...]:
-    """Names of the inputs' dimensions that are no numbers, in their order."""
-    names = (
-        dimension.dim_param or f"{entry.name}[{axis}]"
-        for entry in real_inputs(graph)
-        for axis, dimension in enumerate(entry.type.tensor_type.shape.dim)
-        if not dimension.dim_value
-    )
-    return tuple(dict.fromkeys(names))
+CONTEXT = 64  # tokens, for which a language model's operators are tried
 
 
 def fix_shapes(model: ModelProto, options: Mapping[str, Option]) -> None:
@@ -62,7 +19,7 @@ def fix_shapes(model: ModelProto, options: Mapping[str, Option]) -> None:
     """
     graph = model.graph
     known: dict[str, int] = {}
-    for entry in real_inputs(graph):
+    for entry in graph.input:
         for axis, dimension in enumerate(entry.type.tensor_type.shape.dim):
             if not dimension.dim_value:
                 name = dimension.dim_param or f"{entry.name}[{axis}]"
@@ -85,10 +42,17 @@ def _positive(size: Option, name: str, entry: str) -> int:
     )
 
 
-def real_inputs(graph: GraphProto) -> list[ValueInfoProto]:
-    """Without the weights, which graphs of old versions list as inputs too."""
-    weights = {tensor.name for tensor in graph.initializer}
-    return [entry for entry in graph.input if entry.name not in weights]
+def language_shapes(graph: GraphProto) -> dict[str, Option]:
+    """Sizes for the dynamic dimensions of a language model: one new token after a context."""
+    shapes: dict[str, Option] = {}
+    for entry in graph.input:
+        past = entry.name.startswith("past_key_values")
+        size = CONTEXT - 1 if past else CONTEXT if entry.name == "attention_mask" else 1
+        for axis, dimension in enumerate(entry.type.tensor_type.shape.dim):
+            if not dimension.dim_value:
+                name = dimension.dim_param or f"{entry.name}[{axis}]"
+                shapes.setdefault(f"dim.{name}", size if axis else 1)
+    return shapes
 
 
 def single_nodes(model: ModelProto) -> Iterator[tuple[str, int, ModelProto | None]]:

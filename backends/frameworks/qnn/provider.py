@@ -8,28 +8,19 @@ from typing import Any
 
 import onnxruntime as ort
 import onnxruntime_qnn
-from onnxruntime.capi import onnxruntime_pybind11_state as native
 
 from backends.domain.errors import JobFailed
+from backends.frameworks.onnx.opening import ERRORS, words
 from backends.frameworks.qnn.chips import Chip
 from backends.frameworks.qnn.coverage import Coverage, coverage
 
+__all__ = ["ERRORS", "PROVIDER", "covered", "cpu_session", "device_name", "open_session", "takes", "words"]
+
 PROVIDER = "QNNExecutionProvider"
 NPU, EMULATOR = "HTP", "HTP emulator"
-ERRORS: tuple[type[Exception], ...] = (
-    native.EPFail,
-    native.Fail,
-    native.InvalidArgument,
-    native.InvalidGraph,
-    native.InvalidProtobuf,
-    native.NoModel,
-    native.NotImplemented,
-    native.RuntimeException,
-)
 UNUSABLE: tuple[type[Exception], ...] = (*ERRORS, JobFailed, OSError)
 
-ort.disable_telemetry_events()
-ort.set_default_logger_severity(4)
+ort.set_default_logger_severity(4)  # it reports each refused operator, though that is what is asked
 
 
 def device_name() -> str:
@@ -81,11 +72,6 @@ def cpu_session(model: Path, optimized: Path | None = None) -> Any:
     if optimized is not None:
         settings.optimized_model_filepath = str(optimized)
     return ort.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
-
-
-def words(error: Exception) -> str:
-    """The library's sentence without its code numbers."""
-    return str(error).rsplit(" : ", 1)[-1].strip().rstrip(".") + "."
 
 
 @cache

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.domain.errors import BadInput
-from backends.domain.model import TensorSpec
+from backends.frameworks.onnx.tensors import specs
 from backends.frameworks.samples import match_inputs
-
-_TYPES = {"float": "float32", "float16": "float16", "double": "float64"}
 
 
 class QnnSession:
@@ -52,12 +50,3 @@ class QnnSession:
                 raise BadInput(f"The input “{spec.name}” takes {spec.shape}, not {given}.")
         made: list[Any] = self._session.run(self._names, feed)
         return made
-
-
-def specs(entries: Any) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(entry.name, _numpy_type(entry.type), tuple(entry.shape)) for entry in entries)
-
-
-def _numpy_type(name: str) -> str:
-    inner = name.removeprefix("tensor(").removesuffix(")")
-    return _TYPES.get(inner, inner)

@@ -194,7 +194,7 @@ class BenchmarkPage(Page):
         self.header.set_text(self.title, f"{words.subtitle}, {say(_ALTERNATING)} {say(_STOPS)}")
         made = [entry for entry in entries if not entry.original]
         ordered = (*made, *(entry for entry in entries if entry.original))
-        self.live = LiveRun([entry.label for entry in ordered], words.main)
+        self.live = LiveRun([entry.label for entry in ordered], words.main, words.latency)
         self.legend.set_entries({entry.label: entry.hue for entry in ordered})
         self.charts = LiveCharts(words, ordered, SPEED_THRESHOLD, self)
         self.so_far = SoFarCard(words, ordered, SPEED_THRESHOLD, PLANS[work.depth].looks)
@@ -221,7 +221,7 @@ class BenchmarkPage(Page):
         self.summary = SummaryCard()
         self.summary.hide()
         self.empty = label(self.tr("Nothing is being measured."), Role.MUTED, wrap=True)
-        self._grid = CardGrid(min_width=400, weights=(622, 364), grow=True)
+        self._grid = CardGrid(min_width=400, weights=(556, 428), grow=True)
         for widget in (self.notice, self.legend, self.summary, self.empty):
             self.add(widget)
         self.add(self._grid, 1)

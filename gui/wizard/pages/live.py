@@ -55,6 +55,8 @@ class Track:
     ratios: list[float] = field(default_factory=list)
     ratio_band: Band = field(default_factory=Band)
     first_token_s: list[float] = field(default_factory=list)
+    latency_s: list[float] = field(default_factory=list)  # the median of each turn
+    latency_band: Band = field(default_factory=Band)  # and where nine tenths of the turn's values lie
     looked_at: int = 0
     looked: Interval | None = None  # the running interval when it was looked at
     peak_bytes: float = 0.0
@@ -75,11 +77,14 @@ class Track:
 
 
 class LiveRun:
-    """``main`` is the rate that is compared. ``hear`` takes events in the order they came."""
+    """``main`` is the rate that is compared, ``latency`` what is timed one by one.
 
-    def __init__(self, labels: Sequence[str], main: str) -> None:
+    ``hear`` takes events in the order they came.
+    """
+
+    def __init__(self, labels: Sequence[str], main: str, latency: str = metrics.GAP) -> None:
         self.tracks = {label: Track() for label in labels}
-        self.main = main
+        self.latency = latency
         self.warnings: list[str] = []  # what would disturb, said before measuring
         self.marks: list[Mark] = []
         self.now: dict[str, float] = {}  # the newest figure of the machine, by metric
@@ -91,6 +96,8 @@ class LiveRun:
         self._step = (0.0, 0.0)
         self._flagged: tuple[str, float] | None = None
         self._low = 0.0
+        self._turn: list[Sample] = []  # the latencies of the turn in hand
+        self.pair = 0
         self._heard: Mapping[str, Callable[[Track, Sample], None]] = {
             main: self._rate,
             metrics.TTFT: lambda track, sample: track.first_token_s.append(sample.value),
@@ -109,6 +116,10 @@ class LiveRun:
         return self._judging
 
     def hear(self, event: Event) -> None:
+        if isinstance(event, Sample) and event.metric == self.latency:
+            self._turn.append(event)
+            return
+        self._end_turn()
         match event:
             case Sample(series=metrics.MACHINE):
                 self.now[event.metric] = event.value
@@ -123,6 +134,17 @@ class LiveRun:
         track = self.tracks.get(result.label or result.configuration.label)
         if track is not None:
             track.result = result
+
+    def _end_turn(self) -> None:
+        """All latencies of one arm come in one go; whatever follows ends them."""
+        turn, self._turn = self._turn, []
+        track = self.tracks.get(turn[0].series) if turn else None
+        if track is None:
+            return
+        values = sorted(sample.value for sample in turn)
+        last = len(values) - 1
+        track.latency_s.append(median(values))
+        track.latency_band.add(turn[-1].t_s, values[round(0.05 * last)], values[round(0.95 * last)])
 
     def _rate(self, track: Track, sample: Sample) -> None:
         from backends.benchmarking import statistics
@@ -160,6 +182,8 @@ class LiveRun:
 
     def _progress(self, event: Progress) -> None:
         self.what = event.what.replace(": ", ", ", 1)
+        _, _, pair = event.what.partition(": pair ")
+        self.pair = int(pair) if pair.isdigit() else 0
         if event.what.endswith(QUALITY):
             self._judging = True
             known = max(1, len(self.tracks))

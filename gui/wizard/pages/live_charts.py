@@ -20,6 +20,7 @@ from gui.wizard.pages.measured_words import RateWords
 from gui.wizard.pages.saving import ChartCard
 
 MEGA = 1e6
+MILLI = 1e3
 
 
 class PairChart(LineChart):
@@ -55,8 +56,6 @@ class LiveCharts(QObject):
             self.machine.append(self._engine, event.t_s, event.value)
         elif event.series in self.rate.series and event.metric == self._words.main:
             self.rate.append(event.series, event.t_s, event.value)
-        elif event.series in self.rate.series and event.metric == self._words.latency:
-            self.latency.append(event.series, event.t_s, event.value * 1000)
 
     def show(self, live: LiveRun) -> None:
         """What has to be looked at as a whole: bands, ratios, marks, memory and the notes."""
@@ -67,13 +66,14 @@ class LiveCharts(QObject):
                 self.rate.set_band(
                     entry.label, list(track.band.x), list(track.band.low), list(track.band.high)
                 )
+            self._show_latency(entry.label, live)
             if not entry.original:
                 self._show_ratios(entry.label, live)
         for mark in live.marks[self._marks :]:
             self._show_mark(mark)
         self._marks = len(live.marks)
         self._show_memory(live)
-        self.latency_card.set_note(self._first_tokens(live))
+        self.latency_card.set_note(self._latency_note(live))
         self.machine_card.set_note(self._machine_note(live))
 
     def _make(self, threshold: float) -> None:
@@ -131,6 +131,17 @@ class LiveCharts(QObject):
         if series is not None:
             self.machine.append(series, sample.t_s, sample.value)
 
+    def _show_latency(self, label: str, live: LiveRun) -> None:
+        """A point a turn: its median, and the range of nine tenths of its values."""
+        track, drawn = live.tracks[label], len(self.latency.data(label))
+        if len(track.latency_s) == drawn:
+            return
+        band = track.latency_band
+        for number in range(drawn, len(track.latency_s)):
+            self.latency.append(label, band.x[number], track.latency_s[number] * MILLI)
+        low, high = ([value * MILLI for value in values] for values in (band.low, band.high))
+        self.latency.set_band(label, list(band.x), low, high)
+
     def _show_ratios(self, label: str, live: LiveRun) -> None:
         track, drawn = live.tracks[label], self.ratio.data(label)
         for number in range(len(drawn), len(track.ratios)):
@@ -158,11 +169,13 @@ class LiveCharts(QObject):
         solid = min(track.weights_bytes, track.peak_bytes)
         return Bar(entry.short, solid / MEGA, entry.hue, (track.peak_bytes - solid) / MEGA)
 
-    def _first_tokens(self, live: LiveRun) -> str:
-        """Far longer than the gaps, so in words instead of on their axis."""
+    def _latency_note(self, live: LiveRun) -> str:
+        """First tokens take far longer than gaps, so in words instead of on their axis."""
+        lines = self.tr("Lines: the median of each turn. Bands: nine tenths of its values.")
         known = [(entry.short, live.tracks[entry.label].ttft_s) for entry in self._entries]
         parts = [f"{name} {units.milliseconds(value)}" for name, value in known if value is not None]
-        return self.tr("Lines: gaps. First token: {0}").format(" · ".join(parts)) if parts else ""
+        first = self.tr("First token: {0}.").format(" · ".join(parts)) if parts else ""
+        return " ".join(filter(None, (lines, first)))
 
     def _machine_note(self, live: LiveRun) -> str:
         frequency, heat = live.now.get(metrics.FREQUENCY), live.now.get(metrics.TEMPERATURE)

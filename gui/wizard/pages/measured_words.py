@@ -133,7 +133,7 @@ def gate_value(found: GateResult) -> tuple[str, str]:
         return say(QT_TRANSLATE_NOOP("Measured", "{0} failed")).format(count), ""
     exact = value.low == value.high
     if name in PARTS:
-        return units.ratio(value.estimate), "" if exact else units.spread(value)
+        return units.ratio(value.estimate), "" if exact else ratio_spread(value)
     return units.percent(value.estimate, 1), "" if exact else percent_spread(value)
 
 
@@ -143,6 +143,11 @@ def gate_needs(gate: Gate) -> str:
     sign = "≥" if gate.at_least else "≤"
     limit = f"{gate.threshold:g}×" if gate.name in PARTS else units.percent(gate.threshold)
     return f"{sign}{units.NBSP}{limit}"
+
+
+def ratio_spread(value: Interval) -> str:
+    """With the two decimals of ``units.ratio``."""
+    return f"{value.low:.2f}{units.DASH}{value.high:.2f}"
 
 
 def percent_spread(value: Interval) -> str:

@@ -101,6 +101,7 @@ class RecommendationPage(Page):
         self._nothing.setVisible(not found.candidates)
         self._ranking.setVisible(bool(found.candidates))
         self._ruled_out.set_rows(words.ruled_out(found.ruled_out))
+        self._ruled_out.setVisible(bool(found.ruled_out))
         self._none_out.setVisible(not found.ruled_out)
         self._basis.setText(words.basis(found, predicted=language))
         self._say_summary(state, found)

@@ -16,7 +16,7 @@ from gui.theme.tone import Tone
 from gui.widgets import units
 from gui.widgets.terms import explain
 from gui.wizard.pages.entries import Entry, label_of
-from gui.wizard.pages.measured_words import NOT_MEASURED, percent_spread, rate_words, say
+from gui.wizard.pages.measured_words import NOT_MEASURED, percent_spread, rate_words, ratio_spread, say
 
 ResultColumn = Column[ConfigurationResult]
 _ABSENT: object = QT_TRANSLATE_NOOP("Measured", "Not measured.")
@@ -97,7 +97,7 @@ def _ratio_column(kind: ModelKind) -> ResultColumn:
         found = next((c.ratio for c in result.comparisons if c.metric == main), None)
         if found is None:
             return TextCell("1×", muted=True) if result.configuration.artifact.original else _absent()
-        return figure(units.ratio(found.estimate), units.spread(found), units.interval_source(found))
+        return figure(units.ratio(found.estimate), ratio_spread(found), units.interval_source(found))
 
     return Column(say(QT_TRANSLATE_NOOP("Measured", "To original")), cell, right=True, term=explain("pair"))
 

@@ -13,7 +13,13 @@ from gui.widgets.flow import GAP, CardGrid
 from gui.widgets.terms import explain
 from gui.widgets.text import Role, label
 from gui.wizard.pages.entries import Entry, entries_of_results
-from gui.wizard.pages.measured_words import metric_name, percent_spread, quality_name, rate_words
+from gui.wizard.pages.measured_words import (
+    metric_name,
+    percent_spread,
+    quality_name,
+    rate_words,
+    ratio_spread,
+)
 from gui.wizard.pages.point_cards import FindingsCard, GatesCard, ProofCard, WhatRanCard
 from gui.wizard.pages.run_report import Point, RunReport, Win
 from gui.wizard.pages.saving import ChartCard
@@ -113,7 +119,7 @@ class ResultView(QWidget):
         assert point.speed is not None and point.quality is not None
         speed, quality = point.speed, point.quality
         lines = [
-            f"{units.ratio(speed.estimate)} ({units.spread(speed)})",
+            f"{units.ratio(speed.estimate)} ({ratio_spread(speed)})",
             f"{units.percent(quality.estimate, 1)} ({percent_spread(quality)})",
             units.size(point.peak_bytes) if point.peak_bytes else self.tr("memory not measured"),
         ]

@@ -19,7 +19,7 @@ from gui.widgets.terms import explain
 from gui.widgets.text import Role, label
 from gui.wizard.pages.entries import Entry
 from gui.wizard.pages.live import LiveRun, Track
-from gui.wizard.pages.measured_words import NOT_MEASURED, RateWords, claim_chip
+from gui.wizard.pages.measured_words import NOT_MEASURED, RateWords, claim_chip, ratio_spread
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class SoFarCard(Card):
         if ratio is None:
             return TextCell(NOT_MEASURED, muted=True)
         tip = units.interval_source(ratio)
-        return figure(units.ratio(ratio.estimate), units.spread(ratio), tip, bold=False)
+        return figure(units.ratio(ratio.estimate), ratio_spread(ratio), tip, bold=False)
 
     def _claim(self, track: Track) -> ChipCell:
         """Said at looks only: an interval that is looked at after every pair claims too much."""
@@ -92,7 +92,7 @@ class SoFarCard(Card):
         looks = ", ".join(str(look) for look in self._looks)
         if track.ratios:
             tip = self.tr("Claims are made after {0} pairs only.").format(looks)
-            return ChipCell(self.tr("pair {0}").format(len(track.ratios)), Tone.NEUTRAL, tip)
+            return ChipCell(self.tr("measuring"), Tone.SOFT, tip)
         return ChipCell(self.tr("waiting"), Tone.NEUTRAL, self.tr("Its turn has not come yet."))
 
     def _decided(self, result: ConfigurationResult | None) -> Comparison | None:
@@ -108,16 +108,11 @@ class SoFarCard(Card):
     def _sentence(self, live: LiveRun) -> str:
         """ "Pair 9 of at least 12. One reading was disturbed (dashed marks): …" """
         parts = [self._original(live)]
-        running = [track for track in live.tracks.values() if track.ratios and track.result is None]
-        if running:
-            pair = len(running[-1].ratios)
-            look = next((look for look in self._looks if look >= pair), self._looks[-1])
-            few = (
-                self.tr("Pair {0} of {1}.")
-                if look == self._looks[-1]
-                else self.tr("Pair {0} of at least {1}.")
-            )
-            parts.append(few.format(min(pair, look), look))
+        if live.pair:
+            look = next((look for look in self._looks if look >= live.pair), self._looks[-1])
+            last = look == self._looks[-1]
+            text = self.tr("Pair {0} of {1}.") if last else self.tr("Pair {0} of at least {1}.")
+            parts.append(text.format(live.pair, look))
         if live.disturbed:
             parts.append(self._disturbed(live))
         return " ".join(filter(None, parts))

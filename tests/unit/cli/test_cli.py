@@ -103,6 +103,35 @@ def test_assess_keeps_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert {entry["framework"] for entry in document["frameworks"]} >= {"llamacpp", "onnxruntime", "openvino"}
 
 
+def test_a_plan_shows_the_road_and_starts_nothing(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path
+) -> None:
+    model = str(resources() / "models" / "edgewright-digits")
+    code, out, _ = run(capsys, "convert", model, "--to", "openvino", "--plan", "--json")
+    document = check("convert", out)
+    assert code == 0
+    assert (document["road"], document["artifact"]) == (["onnx", "openvino"], None)
+    assert document["steps"][0]["missing"] == []
+    assert "onnx → openvino" in run(capsys, "convert", model, "--to", "openvino", "--plan")[1]
+    assert not home.exists()
+    code, _, err = run(capsys, "convert", model, "--to", "gguf", "--out", str(tmp_path / "out"))
+    assert code == 2
+    assert "leads from ONNX or OpenVINO to GGUF" in err
+    assert run(capsys, "convert", model, "--to", "openvino")[0] == 2  # where to?
+
+
+def test_a_conversion_without_its_environment_is_three(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    model = str(resources() / "models" / "edgewright-lm" / "hf")
+    code, out, _ = run(capsys, "convert", model, "--to", "gguf", "--plan", "--json")
+    assert [gone["framework"] for gone in check("convert", out)["steps"][0]["missing"]] == ["olive"]
+    code, _, err = run(capsys, "convert", model, "--to", "gguf", "--out", str(tmp_path / "out"))
+    assert code == 3
+    assert "frameworks install olive" in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_empty_history(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "history", "--json")
     assert code == 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends.conversion.catalogue import read_converters
 from backends.domain.errors import BadInput
 from backends.domain.hardware import HardwareProfile
 from backends.domain.model import ModelFormat, ModelKind
@@ -100,7 +102,7 @@ def test_every_framework_is_ranked_or_ruled_out_with_a_reason() -> None:
     out = {entry.framework: entry.reason for entry in ranking.ruled_out}
     assert ranked | set(out) == {m.name for m in manifests}
     assert out["mlx"] == "no"
-    assert "hf" in out["hf_only"]
+    assert "Hugging Face" in out["hf_only"]
     assert all(out.values())
 
 
@@ -139,3 +141,15 @@ def test_any_weights_give_an_order(speed: float, quality: float, memory: float, 
         assert candidate.fit.fits
         assert candidate.decode is not None
         assert 0 < candidate.decode.low <= candidate.decode.estimate <= candidate.decode.high
+
+
+def test_a_framework_is_reached_through_a_conversion_and_says_so() -> None:
+    converters = read_converters(resources() / "rules" / "converters.toml")
+    folder = replace(source(), forms={ModelFormat.HUGGING_FACE: Path("hf")})
+    ranking = recommend(folder, machine(), ALL, EVERYWHERE, RULES, converters=converters)
+    assert {candidate.framework for candidate in ranking.candidates} == {entry.name for entry in ALL}
+    assert all("through GGUF" in " ".join(candidate.reasons) for candidate in ranking.candidates)
+    without = {name: answer for name, answer in EVERYWHERE.items() if name != "olive"}
+    ranking = recommend(folder, machine(), ALL, without, RULES, converters=converters)
+    assert ranking.candidates == ()  # the converter's libraries come with Olive's environment
+    assert "must first be converted to GGUF" in ranking.ruled_out[0].reason

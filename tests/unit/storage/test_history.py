@@ -12,8 +12,9 @@ from backends.domain.artifact import Artifact, Configuration
 from backends.domain.errors import BadInput
 from backends.domain.metric import Interval, TensorMeasurement, TokenMeasurement
 from backends.domain.model import ModelFormat, ModelKind, TensorContents
-from backends.domain.result import ConfigurationResult, Flag, Reading
+from backends.domain.result import ConfigurationResult, DataFile, Flag, Reading, RunSetup
 from backends.storage.history import History
+from tests.unit.samples import machine
 
 
 def result(precision: str = "Q4_K_M", rate: float = 41.2) -> ConfigurationResult:
@@ -63,9 +64,13 @@ def test_a_newer_result_of_the_same_configuration_replaces_the_older(history: Hi
     assert [r.rates["decode_tokens_per_s"].estimate for r in history.run(run_id).results] == [2.0]
 
 
-def test_a_run_that_was_cut_off_is_marked_and_keeps_what_it_had(history: History) -> None:
+def test_a_run_that_was_cut_off_is_marked_and_keeps_what_it_had(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_id = history.start("model")
     history.add_reading(run_id, reading(0))
+    assert history.mark_interrupted() == 0, "this process is alive"
+    monkeypatch.setattr("backends.storage.history._is_alive", lambda process: False)
     assert history.mark_interrupted() == 1
     assert history.mark_interrupted() == 0
     assert history.run(run_id).state == "interrupted"
@@ -106,3 +111,21 @@ def test_a_history_of_another_version(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(BadInput, match="another version"):
         History(path).runs()
+
+
+def test_machine_and_setup_are_kept_with_the_run(history: History) -> None:
+    setup = RunSetup(
+        "0.1", (6, 12), 1, 512, 128, 1.0, 2.0, 0.983, 10_000, 0, 1024, 0, tasks=DataFile("t", "ab")
+    )
+    run_id = history.start("model", machine(), setup=setup)
+    assert (history.run(run_id).machine, history.run(run_id).setup) == (machine(), setup)
+    final = replace(setup, hashes={"llama.cpp Q4_K_M": {"model.gguf": "cd"}})
+    history.amend(run_id, final, ("busy",))
+    assert (history.run(run_id).setup, history.run(run_id).notes) == (final, ("busy",))
+
+
+def test_two_configurations_that_differ_in_threads_only_are_two_results(history: History) -> None:
+    run_id = history.start("model")
+    for threads in (1, 2):
+        history.put_result(run_id, replace(result(), label=f"llama.cpp Q4_K_M (CPU, {threads} threads)"))
+    assert len(history.run(run_id).results) == 2

@@ -8,14 +8,14 @@ import onnx
 import pytest
 
 from backends.domain.errors import BadInput
-from backends.frameworks.onnxruntime.graphs import (
+from backends.frameworks.onnx.graphs import (
     nested_weights,
     opset,
     raise_opset,
     read_model,
     why_not_smaller,
 )
-from backends.frameworks.onnxruntime.rotary import take_rotary_out
+from backends.frameworks.onnx.rotary import take_rotary_out
 from backends.frameworks.onnxruntime.weights import Recipe, WeightQuantizer, quantized_operators
 from tests.contract import onnx_models
 

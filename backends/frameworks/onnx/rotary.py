@@ -11,6 +11,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 DOMAIN = "com.microsoft"
 MULTIPLE = 16
+_VALUES = ("last", "one", "total", "new", "start", "axis", "zero", "step", "count", "offsets", "row")
 QUERY, KEY, VALUE, PAST_KEY, LAST_INDEX, COS, SIN, POSITIONS = 0, 1, 2, 3, 5, 7, 8, 9
 
 
@@ -44,8 +45,8 @@ def _rotated(node: NodeProto, size: int, model: ModelProto) -> list[NodeProto]:
         inputs[QUERY : VALUE + 1] = parts
     positions = inputs[POSITIONS]
     if not positions:
-        positions = f"{stem}.start"
-        nodes += _start(stem, inputs[LAST_INDEX], inputs[QUERY], positions)
+        positions = f"{stem}.positions"
+        nodes += _positions(stem, inputs[LAST_INDEX], inputs[QUERY], positions)
     interleaved = _number(node, "rotary_interleaved")
     for at, count in ((QUERY, heads), (KEY, kv_heads)):
         nodes.append(
@@ -71,18 +72,35 @@ def _rotated(node: NodeProto, size: int, model: ModelProto) -> list[NodeProto]:
     return nodes
 
 
-def _start(stem: str, last_index: str, query: str, result: str) -> list[NodeProto]:
-    """Where the new tokens begin: index of the last token + 1 − how many are new. One element, batch 1."""
-    one = helper.make_tensor("", TensorProto.INT64, [1], [1])
-    names = [f"{stem}.{part}" for part in ("last", "one", "total", "new")]
-    last, unit, total, new = names
+def _positions(stem: str, last_index: str, query: str, result: str) -> list[NodeProto]:
+    """(1, new tokens), batch 1: from the index of the last token + 1 − how many are new.
+
+    ONNX Runtime would take the first position alone, but OpenVINO then rotates all tokens as if they stood
+    there.
+    """
+    last, one, total, new, start, axis, zero, step, count, offsets, row = (
+        f"{stem}.{value}" for value in _VALUES
+    )
     return [
         helper.make_node("Cast", [last_index], [last], to=TensorProto.INT64),
-        helper.make_node("Constant", [], [unit], value=one),
-        helper.make_node("Add", [last, unit], [total]),
+        _constant(one, 1, [1]),
+        helper.make_node("Add", [last, one], [total]),
         helper.make_node("Shape", [query], [new], start=1, end=2),
-        helper.make_node("Sub", [total, new], [result]),
+        helper.make_node("Sub", [total, new], [start]),
+        _constant(axis, 0, [1]),
+        _constant(zero, 0, []),
+        _constant(step, 1, []),
+        helper.make_node("Squeeze", [new, axis], [count]),
+        helper.make_node("Range", [zero, count, step], [offsets]),
+        helper.make_node("Add", [start, offsets], [row]),
+        helper.make_node("Unsqueeze", [row, axis], [result]),
     ]
+
+
+def _constant(name: str, value: int, shape: list[int]) -> NodeProto:
+    return helper.make_node(
+        "Constant", [], [name], value=helper.make_tensor("", TensorProto.INT64, shape, [value])
+    )
 
 
 def _number(node: NodeProto, name: str) -> int:

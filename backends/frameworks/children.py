@@ -1,11 +1,11 @@
-"""Running pip and its like: output line by line, cancel at any moment, nothing that outlives this process."""
+"""Running pip and other programs: output line by line, cancel at any moment, nothing outlives us."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -38,15 +38,22 @@ def run_module(
     job: JobContext,
     on_line: Callable[[str], None],
     inherit: tuple[int, ...] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> int:
     """``python -m module arguments`` under the guard. Returns the exit code; raises JobCancelled."""
-    return run([str(python), "-c", _GUARD, module, *arguments], job, on_line, inherit)
+    return run([str(python), "-c", _GUARD, module, *arguments], job, on_line, inherit, variables)
 
 
 def run(
-    command: Sequence[str], job: JobContext, on_line: Callable[[str], None], inherit: tuple[int, ...] = ()
+    command: Sequence[str],
+    job: JobContext,
+    on_line: Callable[[str], None],
+    inherit: tuple[int, ...] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> int:
     """Run to the end and return the exit code. A cancel, or any other exception, ends the child.
+
+    ``inherit``: descriptors the child keeps open. ``variables``: what is added to its environment.
 
     Output goes through a file: no amount of it can block the child, and no thread is needed to read it.
     """
@@ -58,7 +65,7 @@ def run(
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=_variables(),
+                env={**_variables(), **(variables or {})},
                 start_new_session=True,
                 pass_fds=inherit if os.name == "posix" else (),
             )

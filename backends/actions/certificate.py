@@ -1,0 +1,290 @@
+"""``edgewright certify``, ``verify`` and ``rerun``: proof of a run, its check, and its repetition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backends import __version__
+from backends.actions.artifacts import DESCRIPTION, load_artifact
+from backends.actions.compare import Comparison, compare
+from backends.actions.keeping import data_file
+from backends.actions.report import account_of
+from backends.assessment.source import source_model
+from backends.benchmarking.protocol import Protocol
+from backends.domain.artifact import Artifact
+from backends.domain.errors import BadInput, JobFailed
+from backends.domain.events import Started
+from backends.domain.model import SourceModel
+from backends.domain.result import ConfigurationResult, DataFile, RunRecord, RunSetup
+from backends.frameworks.base import JobContext
+from backends.quality.data import Preprocessing, preprocessing_for, read_images
+from backends.reporting.account import label_of
+from backends.reporting.agreement import Agreement, agreements
+from backends.reporting.certificate import (
+    FORMAT,
+    Certificate,
+    CertifiedArtifact,
+    sign,
+    thresholds_of,
+    verdicts_of,
+    versions_of,
+)
+from backends.reporting.keys import KeyRing, public_text
+from backends.reporting.monitoring import monitoring
+from backends.reporting.verification import Verification, check, files_in, sha256, verify
+from backends.storage.files import write_text
+from backends.storage.history import History
+from backends.storage.paths import app_paths, resources
+
+
+def key_ring() -> KeyRing:
+    """The user's keys."""
+    return KeyRing(app_paths().data / "keys")
+
+
+def certify(run_id: str, out: Path, history: History, ring: KeyRing | None = None) -> Certificate:
+    """Write the signed certificate of a run to ``out``.
+
+    Raises BadInput for a run that did not finish or is too old, and where a model is no longer the file that
+    was measured.
+    """
+    record = history.run(run_id)
+    if record.state != "finished":
+        raise BadInput(f"The run {run_id} is {record.state}.", "Only a finished run can be certified.")
+    if record.setup is None or record.machine is None:
+        raise BadInput(
+            f"The run {run_id} was stored by an older version, without what a certificate needs.",
+            "Measure again.",
+        )
+    certificate = _certificate(record, record.setup)
+    key = (ring or key_ring()).own()
+    write_text(out, sign(certificate, key).decode("ascii"))
+    return replace(certificate, public_key=public_text(key))
+
+
+def _certificate(record: RunRecord, setup: RunSetup) -> Certificate:
+    account = account_of(record)
+    return Certificate(
+        format=FORMAT,
+        product_version=__version__,
+        issued_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=record.model,
+        artifacts=tuple(_certified(one, setup) for one in record.results if not one.failure),
+        thresholds=thresholds_of(account.record),
+        verdicts=verdicts_of(account.record),
+        overall={label: verdict.value for label, verdict in account.overall.items()},
+        versions=versions_of(account.record),
+        commands=account.commands,
+        monitoring=monitoring(account),
+        record=account.record,
+    )
+
+
+def _certified(result: ConfigurationResult, setup: RunSetup) -> CertifiedArtifact:
+    """The files as they are now, after making sure that they are the measured ones."""
+    artifact, label = result.configuration.artifact, label_of(result)
+    path = artifact.path
+    inside = path if path.is_dir() else path.parent
+    root = next((one for one in (path, path.parent) if (one / DESCRIPTION).is_file()), None)
+    measured = setup.hashes.get(label) or {}
+    if not measured:
+        raise BadInput(f"The files of {label} were not hashed when it was measured.", "Measure again.")
+    if not path.exists():
+        raise BadInput(
+            f"The files of {label} are no longer where they were measured.",
+            "Keep them (edgewright demo --keep FOLDER), and measure again.",
+        )
+    files = {name: sha256(inside / name) for name in measured}
+    changed = [name for name, digest in files.items() if measured[name] != digest]
+    if changed:
+        raise BadInput(f"{label} has changed since it was measured: {', '.join(changed)}.", "Measure again.")
+    folder = root or inside
+    whole = {name: sha256(folder / name) for name in files_in(folder)} if root else files
+    bare = root is None and path.is_file()
+    return CertifiedArtifact(
+        label=label,
+        name=path.name if bare else folder.name,
+        entry="." if not bare else path.name,
+        original=artifact.original,
+        whole_folder=root is not None,
+        files=whole,
+    )
+
+
+def verify_certificate(
+    path: Path, folders: Sequence[Path] = (), trust: bool = False, ring: KeyRing | None = None
+) -> Verification:
+    """Check a certificate, and the artifacts in ``folders``.
+
+    ``trust``: from now on trust the key, where its signature holds.
+    """
+    ring = ring or key_ring()
+    found = verify(path, folders, ring)
+    if trust and found.certificate is not None and not found.trusted:
+        ring.trust(found.certificate.public_key)
+        return replace(found, trusted=True)
+    return found
+
+
+def confirmed(path: Path, folders: Sequence[Path] = (), trust: bool = False) -> Verification:
+    """As :func:`verify_certificate`, for a command line: raises BadInput for all but a full confirmation."""
+    found = verify_certificate(path, folders, trust)
+    if not found.intact:
+        raise BadInput(" ".join(found.problems), "Do not rely on it.")
+    if not found.trusted:
+        raise BadInput(
+            f"“{path.name}” is as it was signed, but by a key that is not known here ({found.signer}).",
+            "Ask the signer for that line. Where it is the same: edgewright verify --trust.",
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """``remarks`` say what is not as it was (another processor, other versions), and how much it is worth."""
+
+    record: RunRecord
+    agreements: tuple[Agreement, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        return bool(self.agreements) and all(one.agrees for one in self.agreements)
+
+
+def rerun(
+    path: Path, folders: Sequence[Path], job: JobContext, history: History, ring: KeyRing | None = None
+) -> Rerun:
+    """Measure again what a certificate certifies, by the same rules, and compare the ratios.
+
+    ``folders`` hold the artifacts and the data; the certificate's own folder and the bundled models are
+    looked through as well. Raises BadInput where the certificate or an artifact is not as certified.
+    """
+    job.emit(Started(f"Repeating the measurement of {path.name}"))
+    places = tuple(_places(path, folders))
+    found = verify(path, places, ring or key_ring())
+    if found.certificate is None or not found.intact:
+        raise BadInput(
+            " ".join(found.problems), "Name the folders of the certified artifacts with --artifacts."
+        )
+    certificate = found.certificate
+    comparison = composed(certificate, places)
+    record = compare(comparison, job, history)
+    compared = agreements(certificate.record, record)
+    return Rerun(record, compared, tuple(_remarks(certificate.record, record, compared)))
+
+
+def agreed(path: Path, folders: Sequence[Path], job: JobContext, history: History) -> Rerun:
+    """As :func:`rerun`, for a command line: raises JobFailed where it does not agree; the new run is kept."""
+    found = rerun(path, folders, job, history)
+    if not found.agrees:
+        differing = [one.sentence for one in found.agreements if not one.agrees]
+        raise JobFailed(
+            " ".join(("The measurement does not agree with the certificate.", *differing, *found.remarks)),
+            f"The new run is {found.record.run_id}: compare the two reports.",
+        )
+    return found
+
+
+def _places(path: Path, folders: Sequence[Path]) -> Iterator[Path]:
+    """Where to look for artifacts and data; each of these and the folders right in it."""
+    yield from folders
+    yield path.resolve().parent
+    yield from sorted(place for place in (resources() / "models").iterdir() if place.is_dir())
+
+
+def composed(certificate: Certificate, places: Sequence[Path]) -> Comparison:
+    """The comparison that was certified, from the files found in ``places``."""
+    setup = certificate.record.setup
+    loaded = {one.label: _load(one, places) for one in certificate.artifacts}
+    original = next((loaded[one.label] for one in certificate.artifacts if one.original), None)
+    if setup is None or original is None:
+        raise BadInput("The certificate has no original to compare with.", "Certify a run that has one.")
+    source = _source(original, setup, places)
+    return Comparison(
+        source,
+        replace(original, original=True),
+        tuple(
+            replace(loaded[one.label], original=False) for one in certificate.artifacts if not one.original
+        ),
+        _protocol(setup),
+        context=setup.context,
+        threads=setup.threads,
+        task_limit=setup.task_limit,
+        preprocessing=_preprocessing(source, setup),
+    )
+
+
+def _load(certified: CertifiedArtifact, places: Sequence[Path]) -> Artifact:
+    found = check(certified, places)
+    if found.folder is None or found.problem:
+        raise BadInput(found.problem, "Name the folder of the certified artifact with --artifacts.")
+    return load_artifact(found.folder if certified.entry == "." else found.folder / certified.entry)
+
+
+def _source(original: Artifact, setup: RunSetup, places: Sequence[Path]) -> SourceModel:
+    tasks, text = _data(setup.tasks, places), _data(setup.evaluation, places)
+    return replace(source_model(original.path), tasks=tasks, evaluation=text)
+
+
+def _data(wanted: DataFile | None, places: Sequence[Path]) -> Path | None:
+    """The file or folder of this name and content. Raises BadInput where it is nowhere."""
+    if wanted is None:
+        return None
+    named = (
+        place for folder in places for place in (folder, folder / wanted.name) if place.name == wanted.name
+    )
+    for path in named:
+        if path.exists() and data_file(path) == wanted:
+            return path
+    raise BadInput(
+        f"“{wanted.name}”, with which the quality was judged, was not found with the certified content.",
+        "Name its folder with --artifacts.",
+    )
+
+
+def _protocol(setup: RunSetup) -> Protocol:
+    return Protocol(
+        prompt_tokens=setup.prompt_tokens,
+        new_tokens=setup.new_tokens,
+        looks=setup.looks,
+        restarts=setup.restarts,
+        idle_s=setup.idle_s,
+        arm_s=setup.arm_s,
+        confidence=setup.confidence,
+        resamples=setup.resamples,
+        seed=setup.seed,
+    )
+
+
+def _preprocessing(source: SourceModel, setup: RunSetup) -> Preprocessing | None:
+    if source.tasks is None or not (setup.mean or setup.std):
+        return None
+    first = read_images(source.tasks).load(slice(0, 1))[0]
+    return preprocessing_for(
+        source.profile.inputs[0], first, mean=setup.mean or (0.0,), std=setup.std or (1.0,)
+    )
+
+
+def _remarks(before: RunRecord, after: RunRecord, found: Sequence[Agreement]) -> Iterator[str]:
+    vague = [one for one in found if one.agrees and one.is_vague]
+    if vague:
+        yield f"{len(vague)} of {len(found)} figures agree only because their intervals are wide."
+    then, now = _processor(before), _processor(after)
+    if then != now:
+        yield f"It was another processor then ({then}; now {now}): ratios may differ for that reason."
+    older, newer = versions_of(before), versions_of(after)
+    changed = [name for name in older.keys() & newer.keys() if older[name] != newer[name]]
+    if changed:
+        yield f"Other versions now: {_listed(sorted(changed), older, newer)}."
+
+
+def _listed(names: Sequence[str], older: Mapping[str, str], newer: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {older[name]} → {newer[name]}" for name in names)
+
+
+def _processor(record: RunRecord) -> str:
+    return (record.machine.processor.brand.value if record.machine else None) or "not known"

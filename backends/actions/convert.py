@@ -1,0 +1,304 @@
+"""Bring a model into another format: the planned road is walked in child processes, every step is checked.
+
+A converted form is kept in the cache under what it was made from and with; asking again costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+
+from backends import __version__
+from backends.actions.artifacts import ORIGINAL_RUNNERS, original_artifact, save_artifact, size_of
+from backends.actions.assess import assess, inspect
+from backends.actions.conversions import FILES, Conversions, conversions
+from backends.actions.engines import environments
+from backends.actions.sameness import TRANSFORMERS, check, figures
+from backends.assessment.folder import opened
+from backends.conversion.catalogue import read_converters
+from backends.conversion.graph import Converter, Road, Size, Step, plan
+from backends.conversion.identity import cache_key
+from backends.domain.artifact import Artifact
+from backends.domain.errors import FrameworkUnavailable, JobFailed
+from backends.domain.events import Log, Started
+from backends.domain.model import ModelFormat, ModelProfile, SourceModel, TensorContents
+from backends.frameworks import registry
+from backends.frameworks.base import Availability, JobContext, Manifest, OptimizeRequest
+from backends.frameworks.converters.base import Converted, ConvertRequest
+from backends.frameworks.converters.fetching import fetch
+from backends.frameworks.environments import readable
+from backends.jobs.launcher import run_job
+from backends.jobs.spec import CONVERT, OPTIMIZE, JobSpec
+from backends.storage.files import folder_in_the_making
+from backends.storage.paths import resources
+
+DOWNLOAD_BYTES_PER_S = 5e6  # what an environment that is not there yet is counted at
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One step as it is shown before it runs. ``missing``: frameworks whose environments are needed first."""
+
+    step: Step
+    environment: str
+    missing: tuple[Availability, ...]
+
+
+def converters() -> tuple[Converter, ...]:
+    return read_converters(resources() / "rules" / "converters.toml")
+
+
+def road_to(source: SourceModel, targets: Collection[ModelFormat]) -> Road:
+    """From any form of ``source`` to any of ``targets``. Raises NoRoad, a BadInput."""
+    profile = source.profile
+    size = Size(profile.contents.parameters, profile.contents.weight_bytes)
+    return plan(source.forms, targets, profile.kind, converters(), size, _waiting_s())
+
+
+def planned(road: Road) -> tuple[PlannedStep, ...]:
+    """The road with what stands in its way here. Starts nothing."""
+    return tuple(
+        PlannedStep(step, registry.manifest(step.converter.framework).environment, _missing(step.converter))
+        for step in road.steps
+    )
+
+
+def convert(
+    source: SourceModel, target: ModelFormat, out: Path, job: JobContext, wheels: Path | None = None
+) -> Artifact:
+    """``source`` as ``target`` in the new folder ``out``, checked to be the same model.
+
+    ``wheels``: a folder with a converter's source archive, instead of the network. Raises BadInput (NoRoad
+    among them), FrameworkUnavailable, JobFailed or JobCancelled; nothing half-made is left behind.
+    """
+    with folder_in_the_making(out) as folder:
+        found = form_of(source, (target,), job, wheels)
+        origin = found.path if found.path.is_dir() else found.path.parent
+        shutil.copytree(origin, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(FILES))
+        inside = found.path.relative_to(origin)
+        save_artifact(folder, replace(found, path=folder / inside))
+    return replace(found, path=out / inside)
+
+
+def form_of(
+    source: SourceModel, targets: Collection[ModelFormat], job: JobContext, wheels: Path | None = None
+) -> Artifact:
+    """``source`` in one of these formats, kept in the cache. Raises as :func:`convert`."""
+    road = road_to(source, targets)
+    job.emit(Started(f"Converting {source.name}: {road.text}"))
+    _refuse_missing(road)
+    store = conversions()
+    at = _Place.start(source, road.start, job)
+    for step in road.steps:
+        at = _Walker(source, store, step, at, job, wheels).go()
+    assert at.artifact is not None
+    return at.artifact
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A form on the road: what is known of it, its files' hashes, and how an engine opens it."""
+
+    profile: ModelProfile
+    hashes: Mapping[str, str]
+    artifact: Artifact | None  # ``None`` for a Hugging Face folder, which no engine opens
+
+    @classmethod
+    def start(cls, source: SourceModel, form: ModelFormat, job: JobContext) -> _Place:
+        profile = source.profile
+        if form != profile.format:
+            profile = assess(source.forms[form], job).profile
+        return cls(profile, _hashes(profile, job), _opened_as(profile))
+
+
+@dataclass(frozen=True)
+class _Walker:
+    """One step."""
+
+    source: SourceModel
+    store: Conversions
+    step: Step
+    at: _Place
+    job: JobContext
+    wheels: Path | None
+
+    @property
+    def converter(self) -> Converter:
+        return self.step.converter
+
+    @property
+    def manifest(self) -> Manifest:
+        return registry.manifest(self.converter.framework)
+
+    def go(self) -> _Place:
+        key = cache_key(self.at.hashes, self.converter, _versions(self.converter))
+        artifact = self.store.find(key)
+        if artifact is None:
+            with self.store.making() as folder:
+                artifact = self.store.keep(key, folder, self._make(folder))
+        else:
+            self.job.emit(Log(f"{artifact.format.label} was made from this model before."))
+        profile = assess(artifact.path, self.job).profile
+        return _Place(profile, artifact.hashes, artifact)
+
+    def _make(self, folder: Path) -> Artifact:
+        self._check_room(folder)
+        began = time.monotonic()
+        made = self._by_adapter(folder) if self.converter.precision else self._by_converter(folder)
+        really = inspect(made.path, made.format, self.job)
+        made = replace(
+            made,
+            original=True,
+            contents=really.contents,
+            hashes=really.hashes,
+            size_bytes=size_of(made.path),
+            source=self.at.profile.path,
+            took_s=time.monotonic() - began,
+        )
+        found = check(self.at.profile, self.at.artifact, made, self.converter.title, self.job)
+        self.job.emit(Log(figures(found)))
+        before = self.at.artifact.sameness if self.at.artifact else ()
+        return replace(made, sameness=(*before, found))
+
+    def _by_adapter(self, folder: Path) -> Artifact:
+        profile = self.at.profile
+        request = OptimizeRequest(
+            profile.path, profile.format, profile.kind, self.converter.precision, folder, self.source.name
+        )
+        runtime = environments().runtime(self.manifest)
+        made = run_job(JobSpec(OPTIMIZE, request, self.manifest.name), self.job, runtime)
+        return replace(made, framework_title=self.manifest.title)
+
+    def _by_converter(self, folder: Path) -> Artifact:
+        profile, wanted = self.at.profile, self.converter.makes
+        request = ConvertRequest(
+            converter=self.converter.name,
+            source=profile.path,
+            output=folder,
+            name=self.source.name,
+            precision=profile.precision,
+            needed_bytes=self.step.disk_bytes,
+            tool=self._tool(),
+        )
+        runtime = environments().runtime(self.manifest)
+        made: Converted = run_job(JobSpec(CONVERT, request, ""), self.job, runtime)
+        runner = registry.manifest(ORIGINAL_RUNNERS[wanted])
+        return Artifact(
+            name=self.source.name,
+            framework=runner.name,
+            framework_title=runner.title,
+            precision=_precision(self.converter, profile),
+            format=wanted,
+            kind=profile.kind,
+            path=made.path,
+            size_bytes=0,
+            contents=TensorContents({}, 0, 0, 0.0),
+            source=profile.path,
+            warnings=made.warnings,
+            versions={**made.versions, **_versions(self.converter)},
+        )
+
+    def _tool(self) -> Path | None:
+        package = self.converter.archive
+        if not package:
+            return None
+        status = environments().status(self.manifest)
+        assert status.folder is not None and status.interpreter is not None
+        version = _versions(self.converter)[package]
+        return fetch(status.folder, status.interpreter, package, version, self.job, self.wheels)
+
+    def _check_room(self, folder: Path) -> None:
+        free = shutil.disk_usage(folder).free
+        if free < self.step.disk_bytes:
+            raise JobFailed(
+                f"“{folder.parent}” has {readable(free)} free; converting takes "
+                f"about {readable(self.step.disk_bytes)}.",
+                "Free some space and start again.",
+            )
+
+
+def _opened_as(profile: ModelProfile) -> Artifact | None:
+    if profile.format not in ORIGINAL_RUNNERS:
+        return None
+    return original_artifact(SourceModel(profile.name, profile, {profile.format: profile.path}))
+
+
+def _precision(converter: Converter, profile: ModelProfile) -> str:
+    """What the file is said to be; what is really in it is read back."""
+    if converter.bits == 32.0:
+        return "FP32"
+    return profile.precision if profile.precision in ("F16", "BF16") else "F32"
+
+
+def _hashes(profile: ModelProfile, job: JobContext) -> dict[str, str]:
+    """Of the files that make the model, which may be fewer than its folder holds."""
+    root = profile.path if profile.path.is_dir() else profile.path.parent
+    files = profile.files or (profile.path,)
+    return {path.relative_to(root).as_posix(): _sha256(path, job) for path in files}
+
+
+def _sha256(path: Path, job: JobContext) -> str:
+    digest = hashlib.sha256()
+    with opened(path) as file:
+        while chunk := file.read(2**22):
+            job.check_cancelled()
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _versions(converter: Converter) -> dict[str, str]:
+    """What a conversion's outcome hangs on: installed versions, or those the environment is pinned to."""
+    manifest = registry.manifest(converter.framework)
+    found = {"edgewright": __version__}
+    for package, pinned in manifest.packages.items():
+        found[package] = pinned if manifest.environment else _installed(package)
+    if converter.archive:
+        found[converter.archive] = _installed(converter.archive)
+    return found
+
+
+def _installed(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError as error:
+        raise FrameworkUnavailable(f"The package “{package}” is not installed.") from error
+
+
+def _needed(converter: Converter) -> tuple[Manifest, ...]:
+    """Frameworks whose environments take part: the converter's, and the one that runs the source."""
+    names = [converter.framework]
+    if converter.takes is ModelFormat.HUGGING_FACE:
+        names.append(TRANSFORMERS)
+    return tuple(registry.manifest(name) for name in dict.fromkeys(names))
+
+
+def _missing(converter: Converter) -> tuple[Availability, ...]:
+    known = environments()
+    return tuple(gone for manifest in _needed(converter) if (gone := known.missing(manifest)) is not None)
+
+
+def _waiting_s() -> dict[str, float]:
+    """How long the environments that are not there would take to come."""
+    known = environments()
+    waiting = {}
+    for name in {converter.framework for converter in converters()}:
+        manifest = registry.manifest(name)
+        if known.missing(manifest) is not None:
+            waiting[name] = 60.0 + known.status(manifest).download_bytes / DOWNLOAD_BYTES_PER_S
+    return waiting
+
+
+def _refuse_missing(road: Road) -> None:
+    for step in road.steps:
+        for gone in _missing(step.converter):
+            title = registry.manifest(gone.framework).title
+            here, there = step.converter.takes.label, step.converter.makes.label
+            raise FrameworkUnavailable(
+                f"Converting {here} to {there} needs the environment of {title}, which is {gone.reason}.",
+                gone.remedy,
+            )

@@ -1,0 +1,95 @@
+"""What is kept with a run beside its figures: the machine, the rules it was measured by, and file hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backends import __version__
+from backends.assessment.contents import hashes
+from backends.benchmarking.protocol import unique_labels
+from backends.domain.artifact import Configuration
+from backends.domain.errors import BadInput
+from backends.domain.hardware import HardwareProfile
+from backends.domain.result import DataFile, RunSetup
+from backends.hardware import throughput
+from backends.hardware.detect import detect
+from backends.storage.paths import app_paths
+
+if TYPE_CHECKING:
+    from backends.actions.compare import Comparison
+
+_LIBRARIES = ("numpy", "scipy", "psutil", "onnx", "gguf")  # those that figures pass through
+
+
+def this_machine() -> HardwareProfile:
+    """A fresh look (a tenth of a second), with the throughput that was measured here before, if any."""
+    paths = app_paths()
+    found = detect(storage_path=str(paths.data.anchor))
+    return replace(found, throughput=throughput.cached(found, paths.throughput))
+
+
+def setup_of(comparison: Comparison) -> RunSetup:
+    """The rules of a run; the hashes of its models follow at the end, see :func:`with_hashes`."""
+    rules, source, prepared = comparison.protocol, comparison.source, comparison.preprocessing
+    return RunSetup(
+        product_version=__version__,
+        looks=rules.looks,
+        restarts=rules.restarts,
+        prompt_tokens=rules.prompt_tokens,
+        new_tokens=rules.new_tokens,
+        idle_s=rules.idle_s,
+        arm_s=rules.arm_s,
+        confidence=rules.confidence,
+        resamples=rules.resamples,
+        seed=rules.seed,
+        context=comparison.configurations()[0].load.context,
+        threads=comparison.threads,
+        task_limit=comparison.task_limit,
+        mean=tuple(prepared.mean) if prepared else (),
+        std=tuple(prepared.std) if prepared else (),
+        tasks=data_file(source.tasks),
+        evaluation=data_file(source.evaluation),
+        versions={"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
+    )
+
+
+def with_hashes(setup: RunSetup, configurations: Sequence[Configuration]) -> RunSetup:
+    """Hashed after measuring: before, it would pull the files into the cache and make a cold load warm."""
+    labels = unique_labels(tuple(configurations))
+    known = {
+        label: one.artifact.hashes or _hashes(one.artifact.path)
+        for label, one in zip(labels, configurations, strict=True)
+    }
+    return replace(setup, hashes=known)
+
+
+def data_file(path: Path | None) -> DataFile | None:
+    """A file by its hash; a folder by the hash over the names and hashes of its files."""
+    if path is None:
+        return None
+    found = _hashes(path)
+    if path.is_file():
+        return DataFile(path.name, found.get(path.name, ""))
+    listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(found.items()))
+    return DataFile(path.name, hashlib.sha256(listing.encode()).hexdigest() if found else "")
+
+
+def _hashes(path: Path) -> dict[str, str]:
+    """Empty where a file cannot be read: the run goes on, and cannot be certified."""
+    try:
+        return hashes(path)
+    except BadInput:
+        return {}
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "not installed"

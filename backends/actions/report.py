@@ -1,0 +1,173 @@
+"""``edgewright report``: a stored run as HTML or PDF, with everything that follows from it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+
+from backends.actions.bench import DEPTHS
+from backends.benchmarking import metrics
+from backends.benchmarking.diagnosis import Case, diagnose, rules, suggestion_for
+from backends.benchmarking.statistics import groups_told_apart
+from backends.benchmarking.summary import pair_ratios
+from backends.domain.errors import BadInput
+from backends.domain.gate import Verdict
+from backends.domain.metric import Interval, TokenMeasurement
+from backends.domain.result import ConfigurationResult, Reading, RunRecord, RunSetup
+from backends.frameworks import registry
+from backends.optimization.gates import overall
+from backends.optimization.pareto import candidate, pareto_front, recommend
+from backends.reporting.account import Account, Advice, PairRatio, Pick, Ranking, label_of
+from backends.reporting.discreet import discreet, short_name
+from backends.reporting.figures import EXACTLY_ONE, compared, quality_kept, rates_of
+from backends.reporting.report import PrintedReport, html_report, printed_report
+from backends.reporting.words import RATES
+from backends.storage.files import write_text
+from backends.storage.history import History
+
+QUALITY_GATES = ("accuracy", "perplexity", "top1_agreement", "agreement", "output_similarity")
+
+PrintPdf = Callable[[PrintedReport, Path], None]
+
+
+def write_report(run_id: str, out: Path, history: History, print_pdf: PrintPdf | None = None) -> None:
+    """Write the report of a run to ``out``; its suffix says in which form.
+
+    ``print_pdf`` is the window's printer: nothing below the window has one. Raises BadInput for an unknown
+    run or suffix, JobFailed where the file cannot be written.
+    """
+    suffix = out.suffix.lower()
+    if suffix not in (".html", ".htm", ".pdf"):
+        raise BadInput(
+            f"A report cannot be written as “{out.name}”.", "Name a file that ends in .html or .pdf."
+        )
+    if suffix == ".pdf" and print_pdf is None:
+        raise BadInput("A PDF needs the window's libraries.", "Write an .html and print it from a browser.")
+    account = account_of(history.run(run_id))
+    if suffix == ".pdf" and print_pdf is not None:
+        print_pdf(printed_report(account), out)
+    else:
+        write_text(out, html_report(account))
+
+
+def account_of(record: RunRecord) -> Account:
+    """What a run says, and what follows from it; nothing is measured or looked up on this machine."""
+    record = discreet(record)
+    return Account(
+        record,
+        written_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        commands=commands(record),
+        findings={label_of(one): advice(one, record) for one in record.results},
+        pairs=pairs(record.readings),
+        rankings=rankings(record.results),
+        pick=pick(record.results),
+        overall={label_of(one): overall(one.gates) for one in record.results if one.gates},
+    )
+
+
+def commands(record: RunRecord) -> tuple[str, ...]:
+    """The command that measures the same again, with names in place of paths."""
+    setup = record.setup
+    if setup is None or not record.results:
+        return ()
+    words = ["edgewright", "bench", *(short_name(one.configuration.artifact) for one in record.results)]
+    words += ["--depth", _depth(setup)]
+    words += ["--data", setup.tasks.name] if setup.tasks else []
+    words += ["--text", setup.evaluation.name] if setup.evaluation else []
+    words += ["--threads", str(setup.threads)] if setup.threads else []
+    for name, values in (("--mean", setup.mean), ("--std", setup.std)):
+        words += [name, ",".join(f"{value:g}" for value in values)] if values else []
+    return (shlex.join(words),)
+
+
+def _depth(setup: RunSetup) -> str:
+    """The named depth with the same looks and restarts; else the nearest, which is the thorough one."""
+    same = (name for name, p in DEPTHS.items() if (p.looks, p.restarts) == (setup.looks, setup.restarts))
+    return next(same, "thorough")
+
+
+def pairs(readings: Sequence[Reading]) -> tuple[PairRatio, ...]:
+    """Whole pairs in the order they were measured, repeats among them."""
+
+    def pair_of(reading: Reading) -> tuple[str, int, int]:
+        return reading.comparison, reading.pair, reading.repeat
+
+    found = []
+    for (label, _, _), group in groupby(sorted(readings, key=pair_of), pair_of):
+        arms = list(group)
+        main = metrics.DECODE if isinstance(arms[0].measurement, TokenMeasurement) else metrics.INFERENCES
+        for ratio in pair_ratios(arms, label, main):
+            reasons = tuple(dict.fromkeys(flag.reason for arm in arms for flag in arm.flags))
+            found.append(PairRatio(label, max(arm.t_s for arm in arms), ratio, reasons))
+    return tuple(sorted(found, key=lambda one: one.t_s))
+
+
+def rankings(results: Sequence[ConfigurationResult]) -> tuple[Ranking, ...]:
+    """Orders that the intervals allow. Memory is one exact reading without an interval: it has a table."""
+    measures: dict[str, Mapping[str, Interval]] = {
+        f"{RATES[metric][0]} speed": {
+            label_of(one): found.ratio for one in results if (found := compared(one, metric))
+        }
+        for metric in rates_of(results)
+    }
+    measures["Quality kept"] = _kept(results)
+    original = [label_of(one) for one in results if one.configuration.artifact.original and not one.failure]
+    return tuple(
+        Ranking(measure, groups_told_apart({**dict.fromkeys(original, EXACTLY_ONE), **intervals}))
+        for measure, intervals in measures.items()
+        if intervals
+    )
+
+
+def _kept(results: Sequence[ConfigurationResult]) -> dict[str, Interval]:
+    """Of the candidates that share the first one's measure; different measures cannot be put in order."""
+    known = [
+        (label_of(one), kept)
+        for one in results
+        if not one.configuration.artifact.original and (kept := quality_kept(one))
+    ]
+    return {label: interval for label, (measure, interval) in known if measure == known[0][1][0]}
+
+
+def pick(results: Sequence[ConfigurationResult]) -> Pick | None:
+    """The best of the candidates; the original only where it beats that one.
+
+    The original has no gates to fail, so among the others it would win wherever each of them fails one. An
+    emulator's speed says nothing about the target, so it is never recommended for it.
+    """
+    running = [one for one in results if one.rates and not one.failure and not _emulated(one)]
+    found = recommend([candidate(one) for one in running if not one.configuration.artifact.original])
+    original = next((candidate(one) for one in running if one.configuration.artifact.original), None)
+    if found is None:
+        return None
+    best = next(candidate(one) for one in running if label_of(one) == found.label)
+    if original is not None and found.label in pareto_front([original, best]).dominated:
+        return Pick(original.label, f"Stay with the original: nothing told apart speaks for {found.label}.")
+    return Pick(found.label, found.reason, found.equals)
+
+
+def _emulated(result: ConfigurationResult) -> bool:
+    try:
+        return registry.manifest(result.configuration.artifact.framework).emulated
+    except BadInput:  # a framework that was there when the run was made
+        return False
+
+
+def advice(result: ConfigurationResult, record: RunRecord) -> tuple[Advice, ...]:
+    """The diagnosis, and what helps against lost quality where a gate found that."""
+    found: list[Advice] = []
+    if record.machine is not None:
+        case = Case(result, record.machine, record.readings)
+        found += [Advice(one.title, one.evidence, one.suggestion) for one in diagnose(case)]
+    lost = [
+        gate.evidence
+        for gate in result.gates
+        if gate.gate.name in QUALITY_GATES and gate.verdict is Verdict.FAIL
+    ]
+    framework = result.configuration.artifact.framework
+    title = rules()["accuracy_lost"]["title"]
+    found += [Advice(title, sentence, suggestion_for("accuracy_lost", framework)) for sentence in lost]
+    return tuple(found)

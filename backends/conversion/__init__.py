@@ -1,0 +1,1 @@
+"""Which roads lead from one model format to another. Plans only."""

@@ -1,0 +1,141 @@
+"""Formats as nodes, converters as edges, and the planner that finds the road between them."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from backends.domain.errors import BadInput
+from backends.domain.model import ModelFormat, ModelKind
+
+GB = 1e9
+
+
+@dataclass(frozen=True)
+class Converter:
+    """One edge. ``framework``: whose environment does the work, and with ``precision`` its adapter."""
+
+    name: str  # "hf-gguf"
+    title: str  # "llama.cpp's own converter"
+    takes: ModelFormat
+    makes: ModelFormat
+    kinds: tuple[ModelKind, ...]
+    framework: str
+    precision: str = ""  # of the adapter, where an adapter converts
+    archive: str = ""  # the Python package whose source archive holds the converter
+    bits: float = 0.0  # per weight of what it makes; 0: those of what it takes
+    start_s: float = 0.0
+    s_per_gb: float = 0.0  # of what it reads and writes together
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of the weights on the way."""
+
+    parameters: int
+    weight_bytes: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """A converter with what it is expected to take here. Both are rough estimates."""
+
+    converter: Converter
+    time_s: float
+    disk_bytes: int
+
+
+@dataclass(frozen=True)
+class Road:
+    start: ModelFormat
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def time_s(self) -> float:
+        return sum(step.time_s for step in self.steps)
+
+    @property
+    def disk_bytes(self) -> int:
+        return sum(step.disk_bytes for step in self.steps)
+
+    @property
+    def formats(self) -> tuple[ModelFormat, ...]:
+        """Every form on the way, the first and the last included."""
+        return (self.start, *(step.converter.makes for step in self.steps))
+
+    @property
+    def text(self) -> str:
+        """ "Hugging Face → ONNX → OpenVINO"."""
+        return " → ".join(form.label for form in self.formats)
+
+
+class NoRoad(BadInput):
+    """Nothing leads there. The message names the missing edge."""
+
+
+def plan(
+    forms: Collection[ModelFormat],
+    targets: Collection[ModelFormat],
+    kind: ModelKind,
+    converters: Sequence[Converter],
+    size: Size,
+    waiting_s: Mapping[str, float] | None = None,
+) -> Road:
+    """The road with the fewest steps from any of ``forms`` to any of ``targets``; of those, the quickest.
+
+    ``waiting_s``: what has to be waited for a framework's environment before its converters can work. Raises
+    NoRoad.
+    """
+    usable = [edge for edge in converters if kind in edge.kinds]
+    order = count()  # no two entries are equal, so roads themselves are never compared
+    heap = [(0, 0.0, next(order), Road(form), size) for form in forms]
+    seen: set[ModelFormat] = set()
+    while heap:
+        _, cost, _, road, here = heapq.heappop(heap)
+        place = road.formats[-1]
+        if place in targets:
+            return road
+        if place in seen:
+            continue
+        seen.add(place)
+        for edge in (edge for edge in usable if edge.takes == place):
+            step, after = _step(edge, here)
+            longer = Road(road.start, (*road.steps, step))
+            total = cost + step.time_s + (waiting_s or {}).get(edge.framework, 0.0)
+            heapq.heappush(heap, (len(longer.steps), total, next(order), longer, after))
+    raise _missing_edge(seen, targets, kind, usable)
+
+
+def _step(edge: Converter, before: Size) -> tuple[Step, Size]:
+    made_bytes = round(before.parameters * edge.bits / 8) if edge.bits else before.weight_bytes
+    time_s = edge.start_s + edge.s_per_gb * (before.weight_bytes + made_bytes) / GB
+    return Step(edge, time_s, made_bytes), Size(before.parameters, made_bytes)
+
+
+def _missing_edge(
+    reached: Collection[ModelFormat],
+    targets: Collection[ModelFormat],
+    kind: ModelKind,
+    usable: Sequence[Converter],
+) -> NoRoad:
+    leading = set(_leading_to(targets, usable))
+    here, there = _names(reached), _names(leading)
+    remedy = f"Start from the model as {there}, if you can get it."
+    return NoRoad(f"No converter for {kind.value} models leads from {here} to {there}.", remedy)
+
+
+def _leading_to(targets: Collection[ModelFormat], usable: Sequence[Converter]) -> Iterator[ModelFormat]:
+    """The targets and every form from which they can be reached."""
+    found = set(targets)
+    grown = True
+    while grown:
+        before = len(found)
+        found |= {edge.takes for edge in usable if edge.makes in found}
+        grown = len(found) > before
+    yield from found
+
+
+def _names(forms: Collection[ModelFormat]) -> str:
+    return " or ".join(form.label for form in ModelFormat if form in forms)

@@ -1,0 +1,189 @@
+"""Olive workflows as data: what is run for a model and a precision, and what may be in one that was edited.
+
+Paths are placeholders until a workflow is run, so the file kept with an artifact can be edited and run again
+on any machine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backends.domain.artifact import Option
+from backends.domain.errors import BadInput
+from backends.domain.model import ModelFormat, ModelKind
+from backends.frameworks.base import OptimizeRequest
+
+Workflow = dict[str, Any]
+
+SOURCE, OUTPUT, CACHE = "{source}", "{output}", "{cache}"
+SAMPLES, READER = "{samples}", "{reader}"
+CALIBRATION = "calibration"
+READER_FILE = Path(__file__).with_name("npz_reader.py")
+CODE = ("user_script", "script_dir", "model_script", "model_loader", "aml_config", "docker_config")
+METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+
+
+@dataclass(frozen=True)
+class Places:
+    """What the placeholders stand for in one run."""
+
+    source: Path
+    output: Path
+    cache: Path
+    samples: Path | None = None
+
+    def words(self) -> dict[str, str]:
+        named = {SOURCE: self.source, OUTPUT: self.output, CACHE: self.cache, READER: READER_FILE}
+        found = {word: str(path) for word, path in named.items()}
+        return {**found, SAMPLES: str(self.samples)} if self.samples else found
+
+
+def workflow(request: OptimizeRequest) -> Workflow:
+    """The workflow for a request; pure. Raises BadInput where Olive has none."""
+    from_folder = request.source_format is ModelFormat.HUGGING_FACE
+    passes = _passes(request.kind, request.precision.upper(), from_folder, request.options)
+    if passes is None:
+        raise BadInput(
+            f"Olive has no road from {request.source_format.value} to {request.precision} for "
+            f"{request.kind.value} models.",
+            "Start from the Hugging Face folder, or choose another precision.",
+        )
+    made: Workflow = {
+        "input_model": {"type": "HfModel" if from_folder else "ONNXModel", "model_path": SOURCE},
+        "systems": {"local": _local()},
+        "host": "local",
+        "target": "local",
+        "passes": passes,
+        "evaluate_input_model": False,
+        "output_dir": OUTPUT,
+        "cache_dir": CACHE,
+        "log_severity_level": 1,
+    }
+    if any("data_config" in one for one in passes.values()):
+        made["data_configs"] = [_calibration()]
+    return made
+
+
+def edited(path: Path) -> Workflow:
+    """A workflow of the user's own. Raises BadInput when it is none, or would run code from files."""
+    try:
+        made = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"The workflow “{path}” cannot be read: {error}.", "It must be JSON.") from error
+    if not isinstance(made, dict) or not isinstance(made.get("passes"), dict) or not made["passes"]:
+        raise BadInput(f"“{path}” is no Olive workflow: it has no passes.", "Start from an artifact's own.")
+    for key, value in _entries(made):
+        if key in CODE and value not in (None, READER):
+            raise BadInput(
+                f"The workflow “{path}” would run code from a file (“{key}”).",
+                "Code that comes with a workflow is never run; remove it.",
+            )
+    # Where it reads, writes and runs is not for the file to say.
+    return {
+        **made,
+        "systems": {"local": _local()},
+        "host": "local",
+        "target": "local",
+        "output_dir": OUTPUT,
+        "cache_dir": CACHE,
+        "input_model": {**made.get("input_model", {}), "model_path": SOURCE},
+    }
+
+
+def filled(template: Any, places: Places) -> Any:
+    """The same with paths in place of the placeholders."""
+    words = places.words()
+    if isinstance(template, dict):
+        return {key: filled(value, places) for key, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, places) for value in template]
+    return words.get(template, template) if isinstance(template, str) else template
+
+
+def needs_samples(made: Workflow) -> bool:
+    return any(value == SAMPLES for _, value in _entries(made))
+
+
+def pass_types(made: Workflow) -> tuple[str, ...]:
+    """The passes in their order. Raises BadInput for one without a type."""
+    types = [one.get("type") if isinstance(one, dict) else None for one in made["passes"].values()]
+    if not all(isinstance(name, str) for name in types):
+        raise BadInput(
+            "A pass of the workflow has no type.", "Each needs one, such as OnnxDynamicQuantization."
+        )
+    return tuple(str(name) for name in types)
+
+
+def _passes(
+    kind: ModelKind, precision: str, from_folder: bool, options: Mapping[str, Option]
+) -> dict[str, Any] | None:
+    block = int(options.get("block_size", 32))
+    blocks = {"type": "OnnxKQuantQuantization", "block_size": block}
+    # A language model's cache, which goes in and out, is FP16 as well.
+    half = {"half": {"type": "OnnxFloatToFloat16", "keep_io_types": kind is not ModelKind.LANGUAGE}}
+    if from_folder:
+        build: dict[str, Any] = {"type": "ModelBuilder", "precision": "fp32"}
+        roads: dict[str, dict[str, Any]] = {
+            "FP32": {"build": build},
+            "FP16": {"build": build, **half},  # the builder itself makes FP16 for GPUs only
+            "INT4": {"build": {**build, "precision": "int4", "int4_block_size": block}},
+            "INT8": {"build": build, "quantize": {**blocks, "bits": 8}},
+        }
+        return roads.get(precision)
+    if kind is ModelKind.LANGUAGE:
+        return {
+            "FP16": half,
+            "INT4": {"quantize": {**blocks, "bits": 4}},
+            "INT8": {"quantize": {**blocks, "bits": 8}},
+        }.get(precision)
+    return {
+        "INT8_DYNAMIC": {"quantize": {"type": "OnnxDynamicQuantization", "precision": "int8"}},
+        "INT8_STATIC": {"quantize": _static(options)},
+        "FP16": half,
+    }.get(precision)
+
+
+def _static(options: Mapping[str, Option]) -> dict[str, Any]:
+    method = str(options.get("calibration", "minmax")).lower()
+    if method not in METHODS:
+        raise BadInput(f"There is no calibration “{method}”.", f"Choose one of: {', '.join(METHODS)}.")
+    return {
+        "type": "OnnxStaticQuantization",
+        "data_config": CALIBRATION,
+        "precision": "int8",
+        "activation_type": "uint8",
+        "quant_format": "QDQ",
+        "per_channel": bool(options.get("per_channel", True)),
+        "calibrate_method": METHODS[method],
+    }
+
+
+def _calibration() -> dict[str, Any]:
+    return {
+        "name": CALIBRATION,
+        "type": "DataContainer",
+        "user_script": READER,
+        "load_dataset_config": {"type": "edgewright_npz", "path": SAMPLES},
+        "pre_process_data_config": {"type": "skip_pre_process"},
+        "dataloader_config": {"batch_size": 1, "shuffle": False},
+    }
+
+
+def _local() -> dict[str, Any]:
+    accelerator = {"device": "cpu", "execution_providers": ["CPUExecutionProvider"]}
+    return {"type": "LocalSystem", "accelerators": [accelerator]}
+
+
+def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every key with its value, to any depth."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key, inner
+            yield from _entries(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _entries(inner)

@@ -1,0 +1,91 @@
+"""Does a measurement agree with an earlier one? Ratios to the original are compared, never absolute rates.
+
+Two rates of different days or machines say nothing; a ratio was taken within pairs each time. Two figures
+agree where their intervals overlap. Memory, one exact reading, agrees within :data:`MEMORY_TOLERANCE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backends.domain.metric import Interval
+from backends.domain.result import ConfigurationResult, RunRecord
+from backends.reporting import words
+from backends.reporting.account import label_of
+from backends.reporting.figures import quality_kept
+
+MEMORY_TOLERANCE = 0.05  # allocators and page caches differ by this much from start to start
+
+VAGUE = 1.5  # upper ÷ lower end; a quiet machine stays below 1.1
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """``after`` is ``None`` where the figure was not measured this time."""
+
+    label: str
+    measure: str
+    before: Interval
+    after: Interval | None
+
+    @property
+    def agrees(self) -> bool:
+        if self.after is None:
+            return False
+        return self.before.low <= self.after.high and self.after.low <= self.before.high
+
+    @property
+    def is_vague(self) -> bool:
+        """An interval so wide that almost anything would agree with it."""
+        return any(one is not None and one.high > VAGUE * one.low for one in (self.before, self.after))
+
+    @property
+    def sentence(self) -> str:
+        now = _span(self.after) if self.after else words.NOT_MEASURED
+        verb = "agrees" if self.agrees else "does not agree"
+        return f"{self.label}, {self.measure}: {_span(self.before)} then, {now} now; {verb}."
+
+
+def agreements(before: RunRecord, after: RunRecord) -> tuple[Agreement, ...]:
+    """One for each figure that the earlier record has of a candidate."""
+    now = _by_label(after)
+    return tuple(
+        Agreement(label, measure, interval, now.get((label, measure)))
+        for (label, measure), interval in _by_label(before).items()
+    )
+
+
+def _by_label(record: RunRecord) -> dict[tuple[str, str], Interval]:
+    original = next((one for one in record.results if one.configuration.artifact.original), None)
+    return {
+        (label_of(one), measure): interval
+        for one in record.results
+        if one is not original
+        for measure, interval in _figures(one, original)
+    }
+
+
+def _figures(
+    one: ConfigurationResult, original: ConfigurationResult | None
+) -> Iterator[tuple[str, Interval]]:
+    seen: set[str] = set()
+    for comparison in one.comparisons:
+        if comparison.metric not in seen:  # the same ratio stands there once a threshold
+            seen.add(comparison.metric)
+            yield f"{words.RATES[comparison.metric][0].lower()} speed against the original", comparison.ratio
+    if (kept := quality_kept(one)) is not None:
+        yield kept
+    if one.fidelity is not None and one.fidelity.perplexity_ratio is not None:
+        yield "perplexity against the original", one.fidelity.perplexity_ratio
+    if one.memory is not None and original is not None and original.memory is not None:
+        share = one.memory.total_peak_bytes / original.memory.total_peak_bytes
+        half = MEMORY_TOLERANCE / 2
+        yield (
+            "peak memory against the original",
+            Interval(share, share * (1 - half), share * (1 + half), 1.0, 2),
+        )
+
+
+def _span(value: Interval) -> str:
+    return f"{words.number(value.estimate)} ({words.span(value)})"

@@ -1,0 +1,260 @@
+"""The figures of a run as tables: at a glance, speed, memory, quality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from backends.domain.gate import Verdict
+from backends.domain.metric import Interval
+from backends.domain.result import Comparison, ConfigurationResult
+from backends.reporting import words
+from backends.reporting.account import Account, label_of
+from backends.reporting.colors import colors_of
+from backends.reporting.words import MISSING, Figure
+
+EXACTLY_ONE = Interval(1.0, 1.0, 1.0, 1.0, 1)  # the original against itself
+
+
+@dataclass(frozen=True)
+class Row:
+    label: str
+    color: str
+    cells: tuple[Figure, ...]
+    failure: str = ""
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """``note`` stands below: what the columns mean and how sure the intervals are."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+
+
+def rates_of(results: Sequence[ConfigurationResult]) -> tuple[str, ...]:
+    """The rates that any configuration has, in the usual order."""
+    found = {metric for one in results for metric in one.rates}
+    found |= {comparison.metric for one in results for comparison in one.comparisons}
+    return tuple(metric for metric in words.RATES if metric in found)
+
+
+def compared(result: ConfigurationResult, metric: str) -> Comparison | None:
+    return next((one for one in result.comparisons if one.metric == metric), None)
+
+
+def quality_kept(result: ConfigurationResult) -> tuple[str, Interval] | None:
+    """The share of the original's quality, by the best measure there is, and the measure's name."""
+    score, fidelity, outputs = result.quality, result.fidelity, result.output_fidelity
+    if score is not None and score.ratio_to_original is not None:
+        return "accuracy against the original", score.ratio_to_original
+    if fidelity is not None and fidelity.top1_agreement is not None:
+        return "same next token as the original", fidelity.top1_agreement
+    if score is not None and score.kind == "fidelity":
+        return "same answer as the original", score.accuracy
+    if outputs is not None:
+        return "cosine similarity to the original's outputs", outputs.cosine
+    return None
+
+
+def glance(account: Account) -> Table:
+    """Ratios only: they are what the benchmark was made to tell."""
+    metrics = rates_of(account.record.results)
+    titles = tuple(f"{words.RATES[metric][0]} speed" for metric in metrics)
+    return _table(
+        account,
+        "Against the original",
+        (*titles, "Peak memory", "Quality kept"),
+        lambda one: (
+            *(_ratio_cell(account, one, metric) for metric in metrics),
+            _memory_ratio(account, one),
+            _kept(one),
+        ),
+        _glance_note(account, metrics),
+    )
+
+
+def speed(account: Account) -> Table:
+    metrics = rates_of(account.record.results)
+    titles = tuple(f"{words.RATES[metric][0]}, {words.RATES[metric][1]}" for metric in metrics)
+    language = "decode_tokens_per_s" in metrics
+    first = ("First token, p50",) if language else ()
+    gap = "Between tokens" if language else "One inference"
+    return _table(
+        account,
+        "Speed",
+        (*titles, *first, f"{gap}, p50", "p95", "p99", "Varies by"),
+        lambda one: (
+            *(words.rate(one.rates.get(metric)) for metric in metrics),
+            *((words.milliseconds(one.ttft_p50_s),) if language else ()),
+            words.milliseconds(one.latency_p50_s),
+            words.milliseconds(one.latency_p95_s),
+            words.milliseconds(one.latency_p99_s),
+            MISSING if one.variation is None else Figure(f"{one.variation * 100:.1f}\u00a0%"),
+        ),
+        "Medians of all readings with their 95 % bootstrap interval. p95 is given from 59 single times on, "
+        "p99 from 299. Rates describe what was seen; claims rest on the paired ratios above, because "
+        "configurations were not all measured in the same minutes.",
+    )
+
+
+def memory(account: Account) -> Table:
+    def cells(one: ConfigurationResult) -> tuple[Figure, ...]:
+        found = one.memory
+        if found is None:
+            return (MISSING,) * 6
+        sizes = (
+            *(found.total_peak_bytes, found.anonymous_peak_bytes, found.file_peak_bytes),
+            *(found.weights_bytes, found.kv_cache_bytes, found.baseline_bytes),
+        )
+        return tuple(Figure(words.mebibytes(size)) for size in sizes)
+
+    sources = sorted({one.memory.source for one in account.record.results if one.memory})
+    return _table(
+        account,
+        "Memory",
+        ("Total peak", "Anonymous", "File-backed", "Weights file", "KV cache", "Runtime alone"),
+        cells,
+        "A run of its own, apart from the timed one; high-water marks of the worker and its children"
+        + (f" ({'; '.join(sources)})" if sources else "")
+        + ". One exact reading each. “Runtime alone” is the framework with no model loaded; peaks of the "
+        "parts need not fall on the same moment, so they need not add up.",
+    )
+
+
+def quality(account: Account) -> Table:
+    results = account.record.results
+    columns = [column for column in _QUALITY if any(column.cell(one).measured for one in results)]
+
+    def cells(one: ConfigurationResult) -> tuple[Figure, ...]:
+        itself = one.configuration.artifact.original
+        return tuple(
+            Figure("–", "the reference") if itself and c.to_original else c.cell(one) for c in columns
+        )
+
+    titles = tuple(column.title for column in columns)
+    return _table(account, "Quality", titles, cells, _quality_note(results))
+
+
+def _table(
+    account: Account,
+    title: str,
+    header: tuple[str, ...],
+    cells: Callable[[ConfigurationResult], tuple[Figure, ...]],
+    note: str,
+) -> Table:
+    results = account.record.results
+    colors = colors_of(results)
+    rows = tuple(
+        Row(
+            label_of(one),
+            colors[label_of(one)],
+            () if one.failure else cells(one),
+            one.failure,
+            account.overall.get(label_of(one)),
+        )
+        for one in results
+    )
+    return Table(title, header, rows, note)
+
+
+def _ratio_cell(account: Account, one: ConfigurationResult, metric: str) -> Figure:
+    if one is account.original:
+        return Figure("1×", "the reference")
+    found = compared(one, metric)
+    return words.ratio(found.ratio if found else None)
+
+
+def _memory_ratio(account: Account, one: ConfigurationResult) -> Figure:
+    original = account.original
+    if one is original:
+        return Figure("1×", "the reference")
+    if original is None or original.memory is None or one.memory is None:
+        return MISSING
+    share = one.memory.total_peak_bytes / original.memory.total_peak_bytes
+    return Figure(f"{words.number(share)}×", "one reading each")
+
+
+def _kept(one: ConfigurationResult) -> Figure:
+    if one.configuration.artifact.original:
+        return Figure("100\u00a0%", "the reference")
+    found = quality_kept(one)
+    return words.percent(found[1]) if found else MISSING
+
+
+def _glance_note(account: Account, metrics: Sequence[str]) -> str:
+    found = [one for each in account.candidates for m in metrics if (one := compared(each, m))]
+    kinds = sorted({kept[0] for each in account.candidates if (kept := quality_kept(each))})
+    sentences = [f"Quality kept: {'; '.join(kinds)}."] if kinds else []
+    if found:
+        sure = f"{found[0].ratio.confidence * 100:.3g} % interval"
+        speed = f"Speed: geometric mean over pairs with its {sure}, both models in turns on the same work."
+        sentences.insert(0, speed)
+    return " ".join(sentences)
+
+
+def _accuracy(one: ConfigurationResult) -> Figure:
+    score = one.quality
+    return words.percent(score.accuracy) if score and score.kind == "accuracy" else MISSING
+
+
+def _flipped(one: ConfigurationResult) -> Figure:
+    flipped = one.quality.flipped if one.quality else None
+    return MISSING if flipped is None else Figure(f"{flipped * 100:.1f}\u00a0%")
+
+
+def _agreement(one: ConfigurationResult) -> Figure:
+    score = one.quality
+    return words.percent(score.accuracy) if score and score.kind == "fidelity" else MISSING
+
+
+def _fidelity(
+    name: str, show: Callable[[Interval | None], Figure]
+) -> Callable[[ConfigurationResult], Figure]:
+    def cell(one: ConfigurationResult) -> Figure:
+        return show(getattr(one.fidelity, name)) if one.fidelity else MISSING
+
+    return cell
+
+
+def _cosine(one: ConfigurationResult) -> Figure:
+    found = one.output_fidelity
+    if found is None:
+        return MISSING
+    return Figure(f"{found.cosine.estimate:.5f}", f"{found.cosine_min:.5f} at least")
+
+
+@dataclass(frozen=True)
+class _Column:
+    title: str
+    cell: Callable[[ConfigurationResult], Figure]
+    to_original: bool = True  # a figure that compares with the original
+
+
+_QUALITY = (
+    _Column("Accuracy", _accuracy, to_original=False),
+    _Column("Answers changed", _flipped),
+    _Column("Same answer", _agreement),
+    _Column("Perplexity", _fidelity("perplexity", words.rate), to_original=False),
+    _Column("Perplexity ratio", _fidelity("perplexity_ratio", words.ratio)),
+    _Column("KL divergence, nats", _fidelity("kl_mean", words.small)),
+    _Column("Same next token", _fidelity("top1_agreement", words.percent)),
+    _Column("Cosine of outputs", _cosine),
+)
+
+
+def _quality_note(results: Sequence[ConfigurationResult]) -> str:
+    sentences = []
+    chance = next((one.quality.chance for one in results if one.quality and one.quality.chance), None)
+    if chance is not None:
+        sentences.append(f"Guessing alone would be right in {chance * 100:.0f} % of the items.")
+    tokens = next((one.fidelity.tokens for one in results if one.fidelity), None)
+    if tokens is not None:
+        sentences.append(
+            f"Perplexity, KL divergence and the next token: {tokens:,} tokens of text, the same ids through "
+            "every engine. They need no labels, so they are fidelity to the original, not accuracy."
+        )
+    return " ".join(sentences)

@@ -1,0 +1,101 @@
+"""Frameworks in managed environments: really run where they are installed, else skipped, saying so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from backends.actions.engines import environments
+from backends.domain.artifact import Artifact, Configuration, LoadOptions
+from backends.domain.model import ModelFormat, ModelKind
+from backends.domain.runtime import Runtime
+from backends.frameworks import registry
+from backends.frameworks.base import OptimizeRequest
+from backends.jobs.context import Context
+from backends.jobs.engine import RemoteEngine, open_engine
+from backends.jobs.launcher import run_job
+from backends.jobs.spec import OPTIMIZE, JobSpec
+from tests.conftest import ROOT
+
+BUNDLED = ROOT / "resources" / "models" / "edgewright-lm" / "hf"
+
+
+class Framework:
+    """One framework in its environment, for a test."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        manifest = registry.manifest(name)
+        missing = environments().missing(manifest)
+        if missing is not None:
+            pytest.skip(f"{manifest.title} is {missing.reason}. {missing.remedy}")
+        self.name = name
+        self.runtime: Runtime = environments().runtime(manifest)
+        self._folder = folder
+        self._made = 0
+
+    def optimize(
+        self,
+        source: Path,
+        kind: ModelKind,
+        precision: str,
+        calibration: Path | None = None,
+        job: Context | None = None,
+        **options: Any,
+    ) -> Artifact:
+        self._made += 1
+        output = self._folder / f"{self.name}-{precision}-{self._made}"
+        output.mkdir()
+        form = ModelFormat.HUGGING_FACE if source.is_dir() else ModelFormat.ONNX
+        request = OptimizeRequest(
+            source, form, kind, precision, output, source.stem, calibration, options=options
+        )
+        return run_job(JobSpec(OPTIMIZE, request, self.name), job or quiet(), self.runtime)
+
+    @contextmanager
+    def open(self, artifact: Artifact) -> Iterator[RemoteEngine]:
+        with open_engine(Configuration(artifact, LoadOptions()), quiet(), self.runtime) as engine:
+            yield engine
+
+
+def quiet() -> Context:
+    return Context(lambda _: None)
+
+
+def bundled_language_model() -> Path:
+    if not (BUNDLED / "model.safetensors").is_file():
+        pytest.skip("the bundled language model has no Hugging Face form yet")
+    return BUNDLED
+
+
+def logits(engine: RemoteEngine, ids: tuple[int, ...]) -> NDArray[np.float32]:
+    rows: NDArray[np.float32] = np.load(engine.logits(ids).path)
+    return rows
+
+
+def agreement(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """Share of positions at which both hold the same token for the likeliest."""
+    return float((one.argmax(-1) == other.argmax(-1)).mean())
+
+
+def cosine(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """Of each row, the smallest."""
+    norms = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+    return float(((one * other).sum(-1) / norms).min())
+
+
+def stop_at(words: str) -> Context:
+    """A job that is cancelled as soon as its progress says ``words``."""
+    job: Context
+
+    def listen(event: Any) -> None:
+        if words in getattr(event, "what", ""):
+            job.token.cancel()
+
+    job = Context(listen)
+    return job

@@ -1,0 +1,197 @@
+"""Conversions as they really run: the road, the proof of sameness, the cache, and what is refused.
+
+Those out of a Hugging Face folder run where Olive's environment is installed, and are skipped, saying so, where
+it is not. The others need the base install only.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from backends.actions import sameness
+from backends.actions.artifacts import load_artifact, original_artifact
+from backends.actions.conversions import conversions
+from backends.actions.convert import convert, form_of
+from backends.actions.engines import environments
+from backends.actions.quantize import quantize
+from backends.assessment.source import source_model
+from backends.domain.artifact import Artifact
+from backends.domain.errors import BadInput, FrameworkUnavailable, JobCancelled, JobFailed
+from backends.domain.events import Event, Log, Progress
+from backends.domain.model import ModelFormat, SourceModel
+from backends.frameworks import registry
+from backends.jobs.context import Context
+from backends.storage.paths import HOME_VARIABLE
+from tests.contract.managed import bundled_language_model, quiet, stop_at
+from tests.contract.tiny_models import vision_onnx
+
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
+
+GGUF, ONNX, OPENVINO = ModelFormat.GGUF, ModelFormat.ONNX, ModelFormat.OPENVINO
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, with the environments of whoever runs the tests."""
+    installed = environments().root
+    made = tmp_path / "home"
+    (made / "data").mkdir(parents=True)
+    if installed.is_dir():
+        (made / "data" / "environments").symlink_to(installed)
+    monkeypatch.setenv(HOME_VARIABLE, str(made))
+    return made
+
+
+@pytest.fixture
+def folder() -> Path:
+    """The bundled language model as a Hugging Face folder; skips where nothing here converts one."""
+    missing = environments().missing(registry.manifest(sameness.TRANSFORMERS))
+    if missing is not None:
+        pytest.skip(f"{missing.framework} is {missing.reason}. {missing.remedy}")
+    return bundled_language_model()
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    """The same, to be spoilt."""
+    return Path(shutil.copytree(folder, tmp_path / "model"))
+
+
+@pytest.fixture
+def image_model(tmp_path: Path) -> SourceModel:
+    return source_model(vision_onnx(tmp_path / "tiny.onnx"))
+
+
+def entries() -> list[str]:
+    root = conversions().root
+    return sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+
+
+@pytest.mark.parametrize("target", [GGUF, ONNX, OPENVINO])
+def test_a_hugging_face_folder_stays_the_same_model(
+    folder: Path, target: ModelFormat, tmp_path: Path
+) -> None:
+    made = convert(source_model(folder), target, tmp_path / "out", quiet())
+    assert made.format is target
+    assert load_artifact(tmp_path / "out") == replace(made, path=made.path.resolve())
+    assert len(made.sameness) == (2 if target is OPENVINO else 1)
+    for found in made.sameness:
+        assert found.holds
+        assert found.positions == 256
+        assert found.max_abs_difference < 0.1
+        assert found.same_tokens is True
+
+
+def test_asked_again_it_comes_from_the_cache(folder: Path) -> None:
+    first = form_of(source_model(folder), [GGUF], quiet())
+    heard: list[Event] = []
+    again = form_of(source_model(folder), [GGUF], Context(heard.append))
+    assert again == first
+    assert [event.text for event in heard if isinstance(event, Log)] == [
+        "GGUF was made from this model before."
+    ]
+    first.path.write_bytes(first.path.read_bytes()[:-1])  # somebody damaged it: it is made anew
+    assert form_of(source_model(folder), [GGUF], quiet()).hashes == first.hashes
+    assert len(entries()) == 1
+
+
+@pytest.mark.parametrize(
+    ("framework", "precision"), [("llamacpp", "Q8_0"), ("onnxruntime", "INT8"), ("openvino", "INT8")]
+)
+def test_quantizing_takes_the_road_by_itself(
+    folder: Path, framework: str, precision: str, tmp_path: Path
+) -> None:
+    made = quantize(source_model(folder), framework, precision, tmp_path / "out", quiet())
+    assert made.framework == framework
+    assert made.contents.bits_per_weight < 16
+    assert [found.holds for found in made.sameness] == [True]
+
+
+def spoil(path: Path, **changes: object) -> None:
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, **changes}))
+
+
+@pytest.mark.parametrize("target", [GGUF, ONNX])
+def test_an_architecture_nobody_knows(copy: Path, target: ModelFormat, tmp_path: Path) -> None:
+    spoil(copy / "config.json", architectures=["ToasterForCausalLM"], model_type="toaster")
+    with pytest.raises(BadInput, match=r"does not know the architecture.*[Tt]oaster"):
+        convert(source_model(copy), target, tmp_path / "out", quiet())
+    assert entries() == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tokenizer_that_the_converter_refuses(copy: Path, tmp_path: Path) -> None:
+    (copy / "tokenizer.model").unlink()
+    vocabulary = {chr(33 + number): number for number in range(90)}
+    pieces = {"type": "BPE", "vocab": vocabulary, "merges": []}
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    fast = {"version": "1.0", "model": pieces, "pre_tokenizer": byte_level, "decoder": byte_level}
+    (copy / "tokenizer.json").write_text(json.dumps(fast))
+    spoil(copy / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")
+    with pytest.raises(BadInput, match="pre-tokenizer was not recognized"):
+        convert(source_model(copy), GGUF, tmp_path / "out", quiet())
+    assert entries() == []
+
+
+def test_cancelled_in_the_middle_nothing_is_left(folder: Path, tmp_path: Path) -> None:
+    for moment in ("Reading", "Checking"):
+        with pytest.raises(JobCancelled):
+            convert(source_model(folder), GGUF, tmp_path / "out", stop_at(moment))
+        assert entries() == []
+        assert not (tmp_path / "out").exists()
+
+
+def test_named_tensors_keep_their_outputs(image_model: SourceModel, tmp_path: Path) -> None:
+    heard: list[Event] = []
+    made = convert(image_model, OPENVINO, tmp_path / "out", Context(heard.append))
+    (found,) = made.sameness
+    assert (found.top1_agreement, found.same_tokens) == (1.0, None)
+    assert found.max_abs_difference < 1e-4
+    assert any(isinstance(event, Progress) and "same model" in event.what for event in heard)
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".bin", ".json", ".xml"]
+
+
+def test_what_is_not_the_same_model_is_a_failed_job(
+    image_model: SourceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A converter that loses a weight: the check runs the model as it should have been beside it."""
+    whole = original_artifact(image_model)
+    spoilt = replace(whole, path=without_a_weight(whole.path, tmp_path / "spoilt.onnx"))
+    with pytest.raises(JobFailed, match="not the same model"):
+        sameness.check(image_model.profile, whole, spoilt, "a bad converter", quiet())
+
+    def refuse(*_: object) -> Artifact:
+        raise JobFailed("not the same model")
+
+    monkeypatch.setattr("backends.actions.convert.check", refuse)
+    with pytest.raises(JobFailed):
+        convert(image_model, OPENVINO, tmp_path / "out", quiet())
+    assert entries() == []
+    assert not (tmp_path / "out").exists()
+
+
+def without_a_weight(path: Path, target: Path) -> Path:
+    model = onnx.load(path)
+    largest = max(model.graph.initializer, key=lambda tensor: int(np.prod(tensor.dims)))
+    lost = np.zeros_like(numpy_helper.to_array(largest))
+    largest.CopyFrom(numpy_helper.from_array(lost, largest.name))
+    onnx.save(model, target)
+    return target
+
+
+def test_without_its_environment_a_conversion_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "bare"))
+    with pytest.raises(FrameworkUnavailable, match="needs the environment of Olive") as caught:
+        convert(source_model(bundled_language_model()), GGUF, tmp_path / "out", quiet())
+    assert "frameworks install olive" in caught.value.remedy

@@ -1,0 +1,210 @@
+"""Managed environments made for real: venv and pip, from a folder of tiny wheels, without a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from backends.domain.errors import BadInput, JobCancelled, JobFailed
+from backends.domain.events import Event, Progress
+from backends.frameworks import installing, registry
+from backends.frameworks.base import Manifest
+from backends.frameworks.environments import Environments, State, interpreter_in
+from backends.frameworks.installing.interpreters import problems
+from backends.frameworks.registry import EXTRA_FOLDERS
+from backends.jobs.context import CancelToken, Context
+from tests.conftest import ROOT
+from tests.unit.frameworks.environments import wheels
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+KILLS = 8
+SEED = 20261121
+PATIENCE_S = 10.0
+
+_INSTALL = """
+import sys
+from pathlib import Path
+from backends.frameworks import installing, registry
+from backends.frameworks.environments import Environments
+from backends.jobs.context import Context
+
+known = Environments(Path(sys.argv[1]))
+installing.repair(known, registry.manifest("tiny"), Context(lambda _: None), Path(sys.argv[2]))
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    known: Environments
+    tiny: Manifest
+    wheels: Path
+    frameworks: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.known.root / "tiny"
+
+    def state(self) -> State:
+        return self.known.status(self.tiny).state
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv(EXTRA_FOLDERS, str(tmp_path / "frameworks"))
+    tiny = wheels.framework(tmp_path / "frameworks")
+    shelf = wheels.wheel_folder(tmp_path / "wheels")
+    return Place(Environments(tmp_path / "home" / "environments"), tiny, shelf, tmp_path / "frameworks")
+
+
+def quiet() -> Context:
+    return Context(lambda _: None)
+
+
+def test_install_use_and_remove_without_trace(place: Place) -> None:
+    events: list[Event] = []
+    installing.install(place.known, place.tiny, Context(events.append), place.wheels)
+    assert place.state() is State.READY
+    assert problems(interpreter_in(place.folder), place.tiny, quiet()) == []
+    fractions = [e.fraction for e in events if isinstance(e, Progress) and e.fraction is not None]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    # A second install sees that all is well, and touches nothing.
+    made = interpreter_in(place.folder).lstat().st_mtime_ns
+    installing.install(place.known, place.tiny, quiet(), place.wheels)
+    assert interpreter_in(place.folder).lstat().st_mtime_ns == made
+    assert installing.remove(place.known, place.tiny, quiet())
+    assert not place.known.root.exists()
+    assert not installing.remove(place.known, place.tiny, quiet())
+
+
+def test_what_breaks_is_reported_and_repaired(place: Place) -> None:
+    installing.install(place.known, place.tiny, quiet(), place.wheels)
+    module = next(place.folder.rglob("tiny_engine/__init__.py"))
+    module.write_text("raise ImportError('half of it is gone')")
+    assert "half of it is gone" in problems(interpreter_in(place.folder), place.tiny, quiet())[0]
+    interpreter_in(place.folder).unlink()
+    assert place.state() is State.BROKEN
+    installing.install(place.known, place.tiny, quiet(), place.wheels)
+    assert place.state() is State.READY
+    assert problems(interpreter_in(place.folder), place.tiny, quiet()) == []
+
+
+def test_killed_at_any_moment_it_is_never_used_half_made(place: Place) -> None:
+    moments = random.Random(SEED)
+    began = time.perf_counter()
+    installing.repair(place.known, place.tiny, quiet(), place.wheels)
+    whole_s = time.perf_counter() - began
+    for _ in range(KILLS):
+        _install_and_kill(place, moments.uniform(0.05, 1.0) * whole_s)
+        assert _installers(place) == [], "an installation went on after its program was killed"
+        if place.state() is State.READY:  # it had just ended, or not yet begun
+            assert problems(interpreter_in(place.folder), place.tiny, quiet()) == []
+        else:
+            missing = place.known.missing(place.tiny)
+            assert missing is not None
+            assert "install" in missing.remedy
+    installing.repair(place.known, place.tiny, quiet(), place.wheels)
+    assert place.state() is State.READY
+    installing.remove(place.known, place.tiny, quiet())
+    assert not place.known.root.exists()
+
+
+@pytest.mark.parametrize("words", ["Making the environment", "Unpacking"])
+def test_a_cancelled_installation_leaves_nothing(place: Place, words: str) -> None:
+    token = CancelToken()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Progress) and words in event.what:
+            token.cancel()
+
+    with pytest.raises(JobCancelled):
+        installing.install(place.known, place.tiny, Context(listen, token), place.wheels)
+    assert not place.folder.exists()
+    assert _installers(place) == []
+
+
+def test_a_missing_wheel_is_named(place: Place) -> None:
+    next(place.wheels.glob("tiny_engine*")).unlink()
+    with pytest.raises(JobFailed, match=r"tiny_engine==1\.0") as failure:
+        installing.install(place.known, place.tiny, quiet(), place.wheels)
+    assert failure.value.details
+    assert not place.folder.exists()
+
+
+def test_what_does_not_work_after_installing_is_no_environment(place: Place) -> None:
+    wheels.wheel(place.wheels, "tiny_engine", code="raise OSError('libengine.so: no such file')")
+    with pytest.raises(JobFailed, match=r"libengine\.so"):
+        installing.install(place.known, place.tiny, quiet(), place.wheels)
+    assert place.state() is State.ABSENT
+
+
+def test_room_is_looked_for_first(place: Place) -> None:
+    wheels.framework(place.frameworks, disk_bytes=10**18)
+    with pytest.raises(JobFailed, match="free"):
+        installing.install(place.known, place.tiny, quiet(), place.wheels)
+    assert not place.folder.exists()
+
+
+def test_a_python_of_the_users_own(place: Place, tmp_path: Path) -> None:
+    installing.install(place.known, place.tiny, quiet(), place.wheels)
+    own = tmp_path / "own"
+    place.folder.rename(own)  # any folder with a Python in it will do
+    installing.use_own(place.known, place.tiny, interpreter_in(own), quiet())
+    assert place.known.runtime(place.tiny).interpreter == interpreter_in(own)
+    installing.remove(place.known, place.tiny, quiet())
+    assert interpreter_in(own).exists()
+    with pytest.raises(BadInput, match="tiny_engine"):
+        installing.use_own(place.known, place.tiny, Path(sys.executable), quiet())
+    with pytest.raises(BadInput, match="no program"):
+        installing.use_own(place.known, place.tiny, tmp_path / "nothing", quiet())
+    assert place.state() is State.ABSENT
+
+
+def test_the_base_install_is_not_touched(place: Place) -> None:
+    for verb in (installing.install, installing.repair, installing.remove):
+        with pytest.raises(BadInput, match="base install"):
+            verb(place.known, registry.manifest("llamacpp"), quiet())
+
+
+def test_the_command_line_lists_six_and_says_what_is_missing(tmp_path: Path) -> None:
+    variables = {**os.environ, "EDGEWRIGHT_HOME": str(tmp_path), EXTRA_FOLDERS: ""}
+    command = [sys.executable, "-m", "backends.cli", "frameworks", "--json"]
+    answer = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, check=True)
+    entries = {entry["framework"]: entry for entry in json.loads(answer.stdout)["frameworks"]}
+    assert set(entries) == {"llamacpp", "mlx", "olive", "onnxruntime", "openvino", "qnn"}
+    for name in ("mlx", "olive", "qnn"):
+        assert entries[name]["available"] is False
+        assert entries[name]["reason"]
+        assert "frameworks install" in entries[name]["remedy"] or "runs on" in entries[name]["remedy"]
+        assert entries[name]["environment"]["disk_bytes"] > 0
+    unknown = subprocess.run([*command, "--python", "x"], cwd=ROOT, env=variables, capture_output=True)
+    assert unknown.returncode == BadInput.exit_code
+
+
+def _install_and_kill(place: Place, after_s: float) -> None:
+    command = [sys.executable, "-c", _INSTALL, str(place.known.root), str(place.wheels)]
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        process.wait(after_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _installers(place: Place) -> list[str]:
+    """What still works on the environment, after it has had time to notice."""
+    at_work = [
+        p for p in psutil.process_iter(["cmdline"]) if str(place.folder) in " ".join(p.info["cmdline"] or ())
+    ]
+    _, alive = psutil.wait_procs(at_work, PATIENCE_S)
+    return [" ".join(process.info["cmdline"]) for process in alive]

@@ -1,0 +1,117 @@
+"""Olive's workflows, really run: what they make runs, what they do not make is a failed job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import psutil
+import pytest
+
+from backends.domain.errors import BadInput, JobCancelled, JobFailed
+from backends.domain.metric import TokenMeasurement, TokenWorkload
+from backends.domain.model import ModelKind
+from tests.contract import onnx_models, tiny_models
+from tests.contract.managed import Framework, agreement, bundled_language_model, cosine, logits, stop_at
+
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
+
+LANGUAGE, VISION = ModelKind.LANGUAGE, ModelKind.VISION
+IDS = (1, *range(300, 363))
+
+
+@pytest.fixture
+def olive(tmp_path: Path) -> Framework:
+    return Framework("olive", tmp_path)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return tiny_models.vision_onnx(tmp_path / "tiny.onnx")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    return tiny_models.images(tmp_path / "images.npz")
+
+
+def test_a_folder_becomes_the_same_language_model(olive: Framework) -> None:
+    source = bundled_language_model()
+    with olive.open(olive.optimize(source, LANGUAGE, "FP32")) as engine:
+        original = logits(engine, IDS)
+    for precision, least in (("INT8", 0.95), ("INT4", 0.6)):
+        made = olive.optimize(source, LANGUAGE, precision)
+        assert made.size_bytes < (source / "model.safetensors").stat().st_size
+        with olive.open(made) as engine:
+            assert agreement(logits(engine, IDS), original) >= least
+            measured = engine.measure(TokenWorkload(IDS, 4))
+            assert isinstance(measured, TokenMeasurement)
+            assert engine.tokenize(["A small model"])[0]
+
+
+def test_an_onnx_language_model_is_quantized(olive: Framework, tmp_path: Path) -> None:
+    made = olive.optimize(onnx_models.language_onnx(tmp_path / "lm"), LANGUAGE, "INT4")
+    assert "MatMulNBits" in {node.op_type for node in onnx.load(made.path).graph.node}
+
+
+@pytest.mark.parametrize(
+    ("precision", "least"), [("INT8_STATIC", 0.98), ("INT8_DYNAMIC", 0.98), ("FP16", 0.999)]
+)
+def test_an_image_model_stays_itself(
+    olive: Framework, model: Path, images: Path, precision: str, least: float, tmp_path: Path
+) -> None:
+    made = olive.optimize(model, VISION, precision, images)
+    with olive.open(made) as engine:
+        answers = np.load(engine.infer(images, tmp_path / "out.npz"))["scores"]
+    with np.load(images) as archive:
+        expected = onnxruntime.InferenceSession(model).run(None, {"images": archive[archive.files[0]]})[0]
+    assert cosine(answers, expected) >= least
+
+
+def test_the_workflow_kept_can_be_edited_and_run_again(
+    olive: Framework, model: Path, images: Path, tmp_path: Path
+) -> None:
+    first = olive.optimize(model, VISION, "INT8_STATIC", images)
+    plan = json.loads(first.path.with_name("workflow.json").read_text())
+    plan["passes"]["quantize"]["per_channel"] = False
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(plan))
+    second = olive.optimize(model, VISION, "INT8_STATIC", images, workflow=str(path))
+    assert second.path.read_bytes() != first.path.read_bytes()
+    assert str(tmp_path) not in first.path.with_name("workflow.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("passes", "error", "says"),
+    [
+        ({"a": {"type": "NoSuchPass"}}, BadInput, "no pass"),
+        ({"a": {"type": "QairtEncapsulation"}}, BadInput, "npu"),
+        ({"a": {"type": "IncDynamicQuantization"}}, BadInput, "packages"),
+        ({"a": {"type": "OnnxStaticQuantization", "user_script": "x.py"}}, BadInput, "code"),
+        ({"a": {"type": "ModelBuilder", "precision": "int4"}}, JobFailed, "made no model"),
+    ],
+    ids=["unknown", "device", "extras", "code", "nothing"],
+)
+def test_what_a_workflow_cannot_do_is_said(
+    olive: Framework, model: Path, tmp_path: Path, passes: object, error: type[Exception], says: str
+) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"input_model": {"type": "ONNXModel"}, "passes": passes}))
+    with pytest.raises(error, match=says):
+        olive.optimize(model, VISION, "INT8_DYNAMIC", workflow=str(path))
+
+
+def test_a_cancel_ends_olive_too(olive: Framework) -> None:
+    with pytest.raises(JobCancelled):
+        olive.optimize(bundled_language_model(), LANGUAGE, "INT4", job=stop_at("Pass build"))
+    running = [process for process in psutil.process_iter(["cmdline"]) if _is_olive(process)]
+    _, alive = psutil.wait_procs(running, 10)
+    assert alive == []
+
+
+def _is_olive(process: psutil.Process) -> bool:
+    words = process.info["cmdline"] or []
+    return "--disable_telemetry" in words

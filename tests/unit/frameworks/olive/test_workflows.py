@@ -1,0 +1,98 @@
+"""Workflows are built from a request, and one that was edited is held to the rules."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.domain.errors import BadInput
+from backends.domain.model import ModelFormat, ModelKind
+from backends.frameworks import registry
+from backends.frameworks.base import OptimizeRequest
+from backends.frameworks.olive import workflows
+from backends.frameworks.olive.catalogue import Pass, check, read, suitable
+
+HF, ONNX = ModelFormat.HUGGING_FACE, ModelFormat.ONNX
+LANGUAGE, VISION = ModelKind.LANGUAGE, ModelKind.VISION
+
+
+def request(form: ModelFormat, kind: ModelKind, precision: str, **options: Any) -> OptimizeRequest:
+    return OptimizeRequest(Path("m"), form, kind, precision, Path("out"), options=options)
+
+
+def test_every_precision_of_the_manifest_has_a_road() -> None:
+    for precision in registry.manifest("olive").precisions:
+        for kind in precision.kinds:
+            form = HF if kind is LANGUAGE else ONNX
+            made = workflows.workflow(request(form, kind, precision.name))
+            assert workflows.pass_types(made)
+            assert workflows.needs_samples(made) is precision.needs_calibration
+            assert made["output_dir"] == workflows.OUTPUT
+
+
+def test_what_has_no_road_is_bad_input() -> None:
+    with pytest.raises(BadInput):
+        workflows.workflow(request(ONNX, LANGUAGE, "FP32"))
+    with pytest.raises(BadInput, match="calibration"):
+        workflows.workflow(request(ONNX, VISION, "INT8_STATIC", calibration="guess"))
+
+
+def test_paths_come_in_when_it_is_run(tmp_path: Path) -> None:
+    made = workflows.workflow(request(ONNX, VISION, "INT8_STATIC"))
+    assert str(tmp_path) not in json.dumps(made)
+    places = workflows.Places(tmp_path / "m.onnx", tmp_path / "out", tmp_path / "cache", tmp_path / "s.npz")
+    text = json.dumps(workflows.filled(made, places))
+    assert "{" + "source}" not in text
+    assert "{" + "samples}" not in text
+    assert workflows.READER_FILE.is_file()
+
+
+def test_an_edited_workflow_keeps_its_passes_and_nothing_of_its_places(tmp_path: Path) -> None:
+    made = workflows.workflow(request(ONNX, VISION, "INT8_DYNAMIC"))
+    made["passes"]["again"] = {"type": "OnnxFloatToFloat16"}
+    made |= {"output_dir": "/etc", "systems": {"local": {"type": "Docker"}}}
+    path = tmp_path / "workflow.json"
+    path.write_text(json.dumps(made))
+    found = workflows.edited(path)
+    assert workflows.pass_types(found) == ("OnnxDynamicQuantization", "OnnxFloatToFloat16")
+    assert found["output_dir"] == workflows.OUTPUT
+    assert found["systems"]["local"]["type"] == "LocalSystem"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not json",
+        "[]",
+        '{"passes": {}}',
+        '{"passes": {"a": {"type": "X", "user_script": "evil.py"}}}',
+        '{"passes": {"a": {"type": "X"}}, "data_configs": [{"script_dir": "/tmp"}]}',
+    ],
+)
+def test_a_workflow_that_is_none_or_runs_code_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "workflow.json"
+    path.write_text(text)
+    with pytest.raises(BadInput):
+        workflows.edited(path)
+
+
+def test_the_catalogue_says_what_suits(tmp_path: Path) -> None:
+    entry = {"supported_accelerators": ["cpu"], "supported_precisions": ["int8"]}
+    passes = {"Small": entry, "Extra": {**entry, "extra_dependencies": ["inc"]}}
+    (tmp_path / "olive_config.json").write_text(json.dumps({"passes": passes}))
+    found = read(tmp_path)
+    assert suitable(found, "cpu", "int8") == ("Small",)
+    assert suitable(found, "gpu", "int8") == ()
+    check(found, ["small"], "cpu")
+    for wanted, device in (("Unknown", "cpu"), ("Extra", "cpu"), ("Small", "npu")):
+        with pytest.raises(BadInput):
+            check(found, [wanted], device)
+    with pytest.raises(BadInput):
+        read(tmp_path / "nowhere")
+
+
+def test_any_is_any() -> None:
+    assert Pass("P", ("*",), ("*",), False, ()).suits("npu", "int3")

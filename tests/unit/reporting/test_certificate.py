@@ -1,0 +1,334 @@
+"""A certificate shows every changed byte, in itself and in the artifacts it certifies."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backends.actions import certificate as action
+from backends.actions.artifacts import DESCRIPTION
+from backends.assessment.contents import hashes
+from backends.domain.errors import BadInput
+from backends.domain.metric import Interval
+from backends.domain.result import RunRecord
+from backends.reporting.agreement import Agreement, agreements
+from backends.reporting.canonical import canonical, strict
+from backends.reporting.certificate import PURPOSE, Certificate, opened
+from backends.reporting.keys import KeyRing, public_text
+from backends.reporting.verification import verify
+from backends.storage.history import History
+from tests.unit.reporting.made_up import made_up_run
+
+CHANGES = 1000
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> KeyRing:
+    return KeyRing(tmp_path / "keys")
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def stored(tmp_path: Path, models: Path) -> tuple[History, str]:
+    """The made-up run with small files in place of its models; the failed configuration has none."""
+    history = History(tmp_path / "history.sqlite3")
+    record = _with_files(made_up_run(), models)
+    run_id = history.start(record.model, record.machine, record.notes, record.setup)
+    for reading in record.readings[:6]:
+        history.add_reading(run_id, reading)
+    for result in record.results:
+        history.put_result(run_id, result)
+    history.finish(run_id)
+    return history, run_id
+
+
+def _with_files(record: RunRecord, models: Path) -> RunRecord:
+    results, found = [], {}
+    for one in record.results:
+        artifact = one.configuration.artifact
+        folder = models / artifact.path.parent.name
+        folder.mkdir()
+        path = folder / "model.gguf"
+        path.write_bytes(random.Random(one.label).randbytes(300))
+        if not artifact.original:
+            (folder / DESCRIPTION).write_text(json.dumps({"name": one.label}))
+        found[one.label] = hashes(path)
+        artifact = replace(artifact, path=path)
+        results.append(replace(one, configuration=replace(one.configuration, artifact=artifact)))
+    assert record.setup is not None
+    return replace(record, results=tuple(results), setup=replace(record.setup, hashes=found))
+
+
+@pytest.fixture
+def paper(stored: tuple[History, str], ring: KeyRing, tmp_path: Path) -> Path:
+    history, run_id = stored
+    path = tmp_path / "made-up.cert.json"
+    action.certify(run_id, path, history, ring)
+    return path
+
+
+def test_it_is_intact_trusted_and_holds_what_it_promises(paper: Path, models: Path, ring: KeyRing) -> None:
+    found = verify(paper, [models], ring)
+    assert found.ok and len(found.artifacts) == 5
+    certificate = found.certificate
+    assert certificate is not None
+    assert len(certificate.record.readings) == 6
+    assert certificate.record.machine is not None and certificate.record.setup is not None
+    assert certificate.verdicts["llama.cpp Q4_K_M"]["decode_speed"] == "pass"
+    assert certificate.thresholds["memory"] == 0.5
+    assert certificate.commands[0].startswith("edgewright bench model.gguf ")
+    text = paper.read_text()
+    assert str(models) not in text and "/home/" not in text
+
+
+def test_every_changed_byte_of_the_certificate_is_found(paper: Path, ring: KeyRing) -> None:
+    data = paper.read_bytes()
+    chance = random.Random(20261121)
+    for _ in range(CHANGES):
+        place = chance.randrange(len(data))
+        other = chance.choice([byte for byte in range(256) if byte != data[place]])
+        with pytest.raises(BadInput):
+            opened(data[:place] + bytes([other]) + data[place + 1 :], "changed")
+    assert ring.trusted()
+
+
+@pytest.mark.slow
+def test_every_changed_byte_of_an_artifact_is_found(paper: Path, models: Path, ring: KeyRing) -> None:
+    chance = random.Random(7)
+    files = [path for path in sorted(models.rglob("*")) if path.is_file() and "mlx" not in str(path)]
+    for _ in range(CHANGES):
+        path = chance.choice(files)
+        data = path.read_bytes()
+        place = chance.randrange(len(data))
+        path.write_bytes(data[:place] + bytes([data[place] ^ chance.randrange(1, 256)]) + data[place + 1 :])
+        found = verify(paper, [path.parent, models], ring)
+        assert not found.intact and any("changed" in problem for problem in found.problems)
+        path.write_bytes(data)
+    assert verify(paper, [models], ring).ok
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda data: data[:-1], "cut off"),
+        (lambda data: data[: len(data) // 2], "cut off"),
+        (lambda data: data + b"\n", "cut off, or something"),
+        (lambda data: data.replace(b",", b", ", 1), "not spelled"),
+        (lambda data: data.replace(b":", b":\t", 1), "not spelled"),
+        (lambda data: b" " + data, "no certificate"),
+        (lambda data: b"", "no certificate"),
+        (lambda data: b"\x89PNG", "no certificate"),
+        (lambda data: data.replace(b'"format":1', b'"format":2'), "another version"),
+        (lambda data: data.replace(b'"format":1', b'"format":1,"format":1'), "twice"),
+        (lambda data: data.replace(b'"format":1', b'"format":true'), "signature"),
+        (lambda data: data.replace(b"madeup", b"MADEUP").replace(b"invented", b"measured"), "signature"),
+        (lambda data: data.replace(b'"seed":0', b'"seed":NaN'), "no JSON"),
+        (lambda data: b"{" + b"[" * 100_000 + b"}\n", "cannot be read"),
+        (lambda data: data[:9] + b"\xff" + data[10:], "cannot be read"),
+        (lambda data: b'{"certificate":[],"signature":""}\n', "not the parts"),
+    ],
+)
+def test_what_happened_to_it_is_said(
+    paper: Path, ring: KeyRing, change: Callable[[bytes], bytes], said: str
+) -> None:
+    paper.write_bytes(change(paper.read_bytes()))
+    found = verify(paper, [], ring)
+    assert not found.ok and found.certificate is None
+    assert said in found.problems[0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_no_piece_cut_out_or_put_in_goes_unseen(data: st.DataObject) -> None:
+    text = _CACHE.setdefault("text", _signed_once())
+    place = data.draw(st.integers(0, len(text) - 1))
+    length = data.draw(st.integers(0, 40))
+    inserted = data.draw(st.binary(max_size=40))
+    changed = text[:place] + inserted + text[place + length :]
+    if changed != text:
+        with pytest.raises(BadInput):
+            opened(changed, "changed")
+
+
+_CACHE: dict[str, bytes] = {}
+
+
+def _signed_once() -> bytes:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from backends.reporting.certificate import sign
+
+    record = replace(made_up_run(), readings=())
+    bare = Certificate(1, "0", "2026", "m", (), {}, {}, {}, {}, (), (), record)
+    return sign(bare, Ed25519PrivateKey.from_private_bytes(bytes(32)))
+
+
+def test_a_key_nobody_knows_is_a_thing_of_its_own(paper: Path, tmp_path: Path) -> None:
+    stranger = KeyRing(tmp_path / "elsewhere")
+    found = verify(paper, [], stranger)
+    assert found.intact and not found.trusted and not found.ok and found.signer
+    assert action.verify_certificate(paper, trust=True, ring=stranger).ok
+    assert verify(paper, [], stranger).ok
+
+
+def test_an_altered_certificate_is_not_trusted_by_asking(paper: Path, tmp_path: Path) -> None:
+    paper.write_bytes(paper.read_bytes().replace(b"invented", b"measured"))
+    stranger = KeyRing(tmp_path / "elsewhere")
+    assert not action.verify_certificate(paper, trust=True, ring=stranger).ok
+    assert not stranger.trusted()
+
+
+def test_signed_again_by_another_it_is_another_key(paper: Path, ring: KeyRing, tmp_path: Path) -> None:
+    forger = KeyRing(tmp_path / "forger").own()
+    body = strict(paper.read_bytes())["certificate"]
+    body |= {"model": "better", "public_key": public_text(forger)}
+    signature = forger.sign(PURPOSE + canonical(body)).hex()
+    paper.write_bytes(canonical({"certificate": body, "signature": signature}))
+    found = verify(paper, [], ring)
+    assert found.intact and not found.trusted
+
+
+@pytest.mark.parametrize("place", ["../model.gguf", "/etc/passwd", "a/../../b", "C:\\x", ""])
+def test_a_signed_certificate_that_points_outside_is_refused(paper: Path, ring: KeyRing, place: str) -> None:
+    body = strict(paper.read_bytes())["certificate"]
+    body["artifacts"][0]["files"] = {place: "0" * 64}
+    signature = ring.own().sign(PURPOSE + canonical(body)).hex()
+    paper.write_bytes(canonical({"certificate": body, "signature": signature}))
+    assert "outside" in verify(paper, [], ring).problems[0]
+
+
+def test_files_gone_and_files_more(paper: Path, models: Path, ring: KeyRing) -> None:
+    folder = models / "made-up-openvino-int8"
+    (folder / "extra.bin").write_bytes(b"x")
+    assert "not certified: extra.bin" in verify(paper, [models], ring).problems[0]
+    (folder / "extra.bin").unlink()
+    (folder / DESCRIPTION).unlink()
+    assert f"missing: {DESCRIPTION}" in verify(paper, [models], ring).problems[0]
+    (folder / "model.gguf").unlink()
+    folder.rmdir()
+    assert verify(paper, [models], ring).problems == (
+        "OpenVINO INT8: “made-up-openvino-int8” was not found.",
+    )
+
+
+def test_artifacts_are_told_apart_though_their_files_have_the_same_name(
+    paper: Path, models: Path, ring: KeyRing
+) -> None:
+    folders = [folder for folder in sorted(models.iterdir()) if "mlx" not in folder.name]
+    assert verify(paper, folders[::-1], ring).ok
+    renamed = models / "somewhere-else"
+    (models / "made-up-openvino-int8").rename(renamed)
+    assert verify(paper, [models, renamed], ring).ok
+
+
+def test_a_model_that_changed_since_is_not_certified(
+    stored: tuple[History, str], models: Path, ring: KeyRing, tmp_path: Path
+) -> None:
+    history, run_id = stored
+    (models / "made-up-openvino-int8" / "model.gguf").write_bytes(b"other")
+    with pytest.raises(BadInput, match="has changed since"):
+        action.certify(run_id, tmp_path / "c", history, ring)
+    (models / "made-up-openvino-int8" / "model.gguf").unlink()
+    with pytest.raises(BadInput, match="no longer where"):
+        action.certify(run_id, tmp_path / "c", history, ring)
+
+
+def test_runs_without_what_a_certificate_needs(ring: KeyRing, tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite3")
+    run_id = history.start("model")
+    with pytest.raises(BadInput, match="is running"):
+        action.certify(run_id, tmp_path / "c", history, ring)
+    history.finish(run_id)
+    with pytest.raises(BadInput, match="older version"):
+        action.certify(run_id, tmp_path / "c", history, ring)
+
+
+def test_a_figure_that_is_no_number_is_not_certified(
+    stored: tuple[History, str], ring: KeyRing, tmp_path: Path
+) -> None:
+    history, run_id = stored
+    one = history.run(run_id).results[1]
+    history.put_result(run_id, replace(one, variation=float("nan")))
+    with pytest.raises(BadInput, match="not a number"):
+        action.certify(run_id, tmp_path / "c", history, ring)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has access lists in place of modes")
+def test_the_key_is_made_once_and_closed_to_others(ring: KeyRing) -> None:
+    key = public_text(ring.own())
+    assert public_text(ring.own()) == key
+    files = list(ring.folder.iterdir())
+    assert [path.stat().st_mode & 0o777 for path in files] == [0o600]
+    assert ring.folder.stat().st_mode & 0o777 == 0o700
+    files[0].chmod(0o644)
+    with pytest.raises(BadInput, match="Others may read"):
+        ring.own()
+    files[0].chmod(0o600)
+    files[0].write_text("damaged")
+    with pytest.raises(BadInput, match="damaged"):
+        ring.own()
+
+
+def test_a_damaged_list_of_trusted_keys(ring: KeyRing) -> None:
+    ring.trust("ab" * 32)
+    assert ring.trusted() == {"ab" * 32}
+    (ring.folder / "trusted.json").write_text("[1")
+    with pytest.raises(BadInput, match="damaged"):
+        ring.trusted()
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(),
+        lambda inside: st.lists(inside) | st.dictionaries(st.text(), inside),
+        max_leaves=9,
+    )
+)
+def test_one_value_has_one_spelling(value: Any) -> None:
+    data = canonical(value)
+    assert canonical(strict(data)) == data
+    assert json.loads(data) == value
+
+
+def test_a_rerun_agrees_by_its_ratios() -> None:
+    record = made_up_run()
+    assert all(one.agrees for one in agreements(record, record))
+    measures = {one.measure for one in agreements(record, record)}
+    assert "decode speed against the original" in measures and "peak memory against the original" in measures
+    slower = tuple(
+        replace(
+            one,
+            rates={},
+            comparisons=tuple(replace(c, ratio=Interval(1, 0.9, 1.1, 0.983, 6)) for c in one.comparisons),
+        )
+        for one in record.results
+    )
+    found = agreements(record, replace(record, results=slower))
+    assert {one.measure for one in found if not one.agrees} == {
+        "decode speed against the original",
+        "prefill speed against the original",
+    }
+    wide = Interval(2.0, 0.5, 8.0, 0.983, 6)
+    assert agreements(record, replace(record, results=slower))[0].is_vague is False
+    assert Agreement("a", "b", wide, wide).is_vague
+    gone = agreements(record, replace(record, results=()))
+    assert gone and not any(one.agrees for one in gone) and "not measured now" in gone[0].sentence

@@ -129,7 +129,7 @@ class _Run:
         for result in outcome.results:
             self._store(result)
         notes = (*material.notes, *outcome.notes)
-        self.history.amend(self.run_id, with_hashes(self.setup, configurations), notes)
+        self.history.amend(self.run_id, with_hashes(self.setup, configurations, self.job), notes)
         self._judge(outcome, material)
 
     def _material(self, original: Configuration) -> Material:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends import __version__
+from backends.actions.assess import inspect
 from backends.assessment.contents import hashes
 from backends.benchmarking.protocol import unique_labels
-from backends.domain.artifact import Configuration
+from backends.domain.artifact import Artifact, Configuration
 from backends.domain.errors import BadInput
 from backends.domain.hardware import HardwareProfile
 from backends.domain.result import DataFile, RunSetup
+from backends.frameworks.base import JobContext
 from backends.hardware import throughput
 from backends.hardware.detect import detect
 from backends.storage.paths import app_paths
@@ -59,14 +61,22 @@ def setup_of(comparison: Comparison) -> RunSetup:
     )
 
 
-def with_hashes(setup: RunSetup, configurations: Sequence[Configuration]) -> RunSetup:
+def with_hashes(setup: RunSetup, configurations: Sequence[Configuration], job: JobContext) -> RunSetup:
     """Hashed after measuring: before, it would pull the files into the cache and make a cold load warm."""
     labels = unique_labels(tuple(configurations))
     known = {
-        label: one.artifact.hashes or _hashes(one.artifact.path)
+        label: one.artifact.hashes or _model_hashes(one.artifact, job)
         for label, one in zip(labels, configurations, strict=True)
     }
     return replace(setup, hashes=known)
+
+
+def _model_hashes(artifact: Artifact, job: JobContext) -> Mapping[str, str]:
+    """In a process of its own, as all reading of models; empty where a file cannot be read."""
+    try:
+        return inspect(artifact.path, artifact.format, job).hashes
+    except BadInput:
+        return {}
 
 
 def data_file(path: Path | None) -> DataFile | None:

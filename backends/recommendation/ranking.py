@@ -20,6 +20,8 @@ from backends.recommendation.rules import Rule, RuleBook
 
 PRIMARY_BONUS = 0.15
 SECONDARY_BONUS = 0.08
+AWAY_PENALTY = 0.5
+USUAL_BONUS = 0.02  # the precision a framework is usually shipped in: a tie is settled by experience
 ORDER_STEP = 0.02  # each place further back in the order for the kind of model
 CHOSEN_BY_DEFAULT = 3
 
@@ -162,7 +164,8 @@ class _Ranker:
         merit = (
             weights.speed * math.sqrt(saved) + weights.quality * (quality - penalty) + weights.memory * saved
         )
-        return merit / total + self._prior()
+        usual = spec.name == self.manifest.default_precision.get(self.model.kind.value)
+        return merit / total + self._prior() + (USUAL_BONUS if usual else 0.0)
 
     def _prior(self) -> float:
         """The platform's own two lead; the order for the kind of model settles the rest."""
@@ -170,7 +173,8 @@ class _Ranker:
         bonus = {self.rule.primary: PRIMARY_BONUS, self.rule.secondary: SECONDARY_BONUS}.get(name, 0.0)
         order = list(dict.fromkeys((self.rule.primary, self.rule.secondary, *self.rules.order(self.model))))
         place = order.index(name) if name in order else len(order)
-        return bonus - ORDER_STEP * place
+        away = AWAY_PENALTY if self.rules.is_away(name, self.rule) else 0.0
+        return bonus - ORDER_STEP * place - away
 
     def _reasons(self, spec: PrecisionSpec) -> tuple[str, ...]:
         reasons = []

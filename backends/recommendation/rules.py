@@ -40,6 +40,7 @@ class RuleBook:
     enterprise_parameters: int
     enterprise_order: tuple[str, ...]
     lightweight_order: tuple[str, ...]
+    home: Mapping[str, str]  # framework -> the platform rule it is made for
 
     def target(self, target_id: str) -> Target:
         for target in self.targets:
@@ -69,6 +70,11 @@ class RuleBook:
         else:
             rest = self.lightweight_order
         return tuple(dict.fromkeys((*rest, *self.kind_order[model.kind.value])))
+
+    def is_away(self, framework: str, rule: Rule) -> bool:
+        """Whether a framework runs away from the one platform or target it is made for."""
+        home = self.home.get(framework)
+        return home is not None and framework not in (rule.primary, rule.secondary) and rule.id != home
 
     def strategy(self, model: ModelProfile) -> str:
         big = model.contents.parameters > self.enterprise_parameters
@@ -102,6 +108,7 @@ def read_rules(path: Path) -> RuleBook:
         enterprise_parameters=strategy["enterprise_parameters"],
         enterprise_order=tuple(strategy["enterprise_order"]),
         lightweight_order=tuple(strategy["lightweight_order"]),
+        home=data["home"],
     )
 
 

@@ -1,7 +1,7 @@
 """Conversions as they really run: the road, the proof of sameness, the cache, and what is refused.
 
-Those out of a Hugging Face folder run where Olive's environment is installed, and are skipped, saying so, where
-it is not. The others need the base install only.
+Those out of a Hugging Face folder run where Olive's environment is installed, and are skipped, saying so,
+where it is not. The others need the base install only.
 """
 
 from __future__ import annotations

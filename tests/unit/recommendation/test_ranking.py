@@ -69,6 +69,13 @@ def test_the_platform_decides_who_leads(hardware: HardwareProfile, primary: str,
     assert primary.upper() in ranking.rule_text
 
 
+def test_a_framework_away_from_its_platform_comes_last() -> None:
+    ranking = recommend(source(), machine("Intel"), ALL, EVERYWHERE, RULES)
+    order = list(dict.fromkeys(candidate.framework for candidate in ranking.candidates))
+    assert set(order[-2:]) == {"mlx", "qnn"}
+    assert not {"mlx", "qnn"} & {candidate.framework for candidate in ranking.suggested}
+
+
 def test_another_target_has_its_own_rule() -> None:
     assert RULES.rule_for(machine("Intel"), "ios").primary == "mlx"
     with pytest.raises(BadInput, match="no target"):

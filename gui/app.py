@@ -17,7 +17,6 @@ from backends.storage.history import History
 from backends.storage.paths import AppPaths, app_paths
 from backends.storage.settings import Settings
 from backends.workflow.wizard import WizardState
-from gui.compat import keep_singletons_alive
 from gui.errors import ErrorReporter
 from gui.jobs.runner import JobRunner
 from gui.main_window import MainWindow
@@ -44,7 +43,6 @@ ShellFactory = Callable[[Services], Shell]
 
 
 def make_application(argv: list[str]) -> QApplication:
-    keep_singletons_alive()
     app = QApplication(argv)
     app.setApplicationName("edgewright")
     app.setApplicationDisplayName("Edgewright")

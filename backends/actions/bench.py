@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from backends.actions.artifacts import load_artifact
+from backends.actions.artifacts import DESCRIPTION, load_artifact
+from backends.actions.assess import assess
 from backends.actions.compare import Comparison, compare
+from backends.actions.convert import original
 from backends.assessment.source import source_model
 from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH
 from backends.domain.artifact import Artifact
@@ -32,7 +34,7 @@ def bench(
     threads: int = 0,
     depth: str = "quick",
 ) -> RunRecord:
-    artifacts = [load_artifact(path) for path in paths]
+    artifacts = [_artifact(path, job) for path in paths]
     kinds = {artifact.kind for artifact in artifacts}
     if len(kinds) > 1:
         raise BadInput("Models of different kinds cannot be compared.", "Name artifacts of one model.")
@@ -46,6 +48,13 @@ def bench(
         preprocessing=_preprocessing(source, data, mean, std),
     )
     return compare(comparison, job, history)
+
+
+def _artifact(path: Path, job: JobContext) -> Artifact:
+    """An artifact as it is; a model that no framework runs directly is converted first."""
+    if (path / DESCRIPTION).is_file():
+        return load_artifact(path)
+    return original(assess(path, job), job)
 
 
 def _source(first: Artifact, data: Path | None, text: Path | None) -> SourceModel:

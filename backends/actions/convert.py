@@ -24,7 +24,7 @@ from backends.conversion.catalogue import read_converters
 from backends.conversion.graph import Converter, Road, Size, Step, plan
 from backends.conversion.identity import cache_key
 from backends.domain.artifact import Artifact
-from backends.domain.errors import FrameworkUnavailable, JobFailed
+from backends.domain.errors import BadInput, FrameworkUnavailable, JobFailed
 from backends.domain.events import Log, Started
 from backends.domain.model import ModelFormat, ModelProfile, SourceModel, TensorContents
 from backends.frameworks import registry
@@ -37,6 +37,7 @@ from backends.jobs.spec import CONVERT, OPTIMIZE, JobSpec
 from backends.storage.files import folder_in_the_making
 from backends.storage.paths import resources
 
+CONVERTED_ORIGINALS = (ModelFormat.GGUF, ModelFormat.ONNX)  # what keeps the weights as they are
 DOWNLOAD_BYTES_PER_S = 5e6  # what an environment that is not there yet is counted at
 
 
@@ -76,6 +77,8 @@ def convert(
     ``wheels``: a folder with a converter's source archive, instead of the network. Raises BadInput (NoRoad
     among them), FrameworkUnavailable, JobFailed or JobCancelled; nothing half-made is left behind.
     """
+    if target in source.forms:
+        raise BadInput(f"“{source.name}” is there as {target.label} already.", "There is nothing to convert.")
     with folder_in_the_making(out) as folder:
         found = form_of(source, (target,), job, wheels)
         origin = found.path if found.path.is_dir() else found.path.parent
@@ -98,6 +101,16 @@ def form_of(
         at = _Walker(source, store, step, at, job, wheels).go()
     assert at.artifact is not None
     return at.artifact
+
+
+def original(source: SourceModel, job: JobContext) -> Artifact:
+    """The unquantized model as a framework runs it; a Hugging Face folder is converted for that.
+
+    Raises as :func:`convert`.
+    """
+    if any(form in source.forms for form in ORIGINAL_RUNNERS):
+        return original_artifact(source, lambda path: assess(path, job))
+    return form_of(source, CONVERTED_ORIGINALS, job)
 
 
 @dataclass(frozen=True)

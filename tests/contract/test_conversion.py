@@ -134,7 +134,7 @@ def test_a_tokenizer_that_the_converter_refuses(copy: Path, tmp_path: Path) -> N
     vocabulary = {chr(33 + number): number for number in range(90)}
     pieces = {"type": "BPE", "vocab": vocabulary, "merges": []}
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-    fast = {"version": "1.0", "model": pieces, "pre_tokenizer": byte_level, "decoder": byte_level}
+    fast = {"version": "1.0", "added_tokens": [], "model": pieces, "pre_tokenizer": byte_level}
     (copy / "tokenizer.json").write_text(json.dumps(fast))
     spoil(copy / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")
     with pytest.raises(BadInput, match="pre-tokenizer was not recognized"):

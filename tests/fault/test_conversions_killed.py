@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -33,8 +34,7 @@ def store_with(tmp_path: Path, content: bytes = b"weights") -> tuple[Conversions
     store = Conversions(tmp_path / "conversions")
     with store.making() as folder:
         (folder / "model.gguf").write_bytes(content)
-        made = artifact()
-        store.keep(KEY, folder, made.__class__(**{**vars(made), "path": folder / "model.gguf"}))
+        store.keep(KEY, folder, replace(artifact(), path=folder / "model.gguf"))
     (entry,) = store.root.iterdir()
     return store, entry
 
@@ -88,8 +88,7 @@ def test_of_two_that_make_the_same_the_first_counts(tmp_path: Path) -> None:
     store, entry = store_with(tmp_path, b"first")
     with store.making() as folder:
         (folder / "model.gguf").write_bytes(b"second")
-        made = artifact()
-        kept = store.keep(KEY, folder, made.__class__(**{**vars(made), "path": folder / "model.gguf"}))
+        kept = store.keep(KEY, folder, replace(artifact(), path=folder / "model.gguf"))
     assert kept.path.read_bytes() == b"first"
     assert list(store.root.iterdir()) == [entry]
 

@@ -15,7 +15,6 @@ from shiboken6 import isValid
 
 from backends.storage.history import History
 from gui.app import Services
-from gui.compat import keep_singletons_alive
 from gui.errors import ErrorReporter
 from gui.jobs.runner import JobRunner
 from gui.settings import SettingsStore
@@ -23,7 +22,6 @@ from gui.theme.theme import Scheme, theme
 from gui.wizard.store import WizardStore
 
 HERE = Path(__file__).parent
-keep_singletons_alive()
 
 
 @pytest.fixture(scope="session")

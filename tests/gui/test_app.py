@@ -69,7 +69,8 @@ def test_everything_is_taken_down_in_reverse(qtbot) -> None:
     assert not given[0].runner.running
 
 
-def test_what_an_earlier_end_cut_off_is_tidied_up(qtbot) -> None:
+def test_what_an_earlier_end_cut_off_is_tidied_up(qtbot, monkeypatch) -> None:
+    monkeypatch.setattr("backends.storage.history._is_alive", lambda process: False)
     paths = app_paths()
     history = History(paths.history)
     run_id = history.start("model")
@@ -121,7 +122,7 @@ def test_arguments_go_to_the_command_line(monkeypatch: pytest.MonkeyPatch) -> No
 
     seen: list[list[str]] = []
     cli = types.ModuleType("backends.cli")
-    cli.main = lambda argv: seen.append(argv) or 0  # type: ignore[attr-defined]
+    cli.main = lambda argv, print_pdf: seen.append(argv) or 0  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "backends.cli", cli)
     monkeypatch.setattr("backends.cli", cli, raising=False)
     monkeypatch.setattr(sys, "argv", ["edgewright", "detect", "--json"])

@@ -47,9 +47,12 @@ _KNOWN = (
         "Use the tokenizer that came with the model.",
     ),
     _Known(
-        re.compile(r"tokenizer\.model|Couldn't instantiate the backend tokenizer|Can't load tokenizer"),
+        re.compile(
+            r"tokenizer\.model|Couldn't instantiate the backend tokenizer|Can't load tokenizer"
+            r"|Tokenizer\.from_pretrained|in set_vocab"
+        ),
         "{title} found no tokenizer that it can read.",
-        "Put the model's tokenizer.model or tokenizer.json into its folder.",
+        "Put the model's own tokenizer.model or tokenizer.json into its folder.",
     ),
     _Known(
         re.compile(r"Can not map tensor '([^']+)'"),

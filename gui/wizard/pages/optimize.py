@@ -36,10 +36,9 @@ def make_artifact(source: SourceModel, choice: Choice, target: Path, job: JobCon
 
 
 def read_original(source: SourceModel, job: JobContext) -> Artifact:
-    from backends.actions.artifacts import original_artifact
-    from backends.actions.assess import assess
+    from backends.actions.convert import original
 
-    return original_artifact(source, lambda path: assess(path, job))
+    return original(source, job)
 
 
 class OptimizePage(Page):

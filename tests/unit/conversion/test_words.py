@@ -33,6 +33,7 @@ TRACE = "Traceback (most recent call last):\n  File x, line 1\n"
             "more tokens",
         ),
         (TRACE + "FileNotFoundError: File not found: /m/tokenizer.model", BadInput, "no tokenizer"),
+        (TRACE + "  tokenizer = AutoTokenizer.from_pretrained(x)\nKeyError: 'a'", BadInput, "no tokenizer"),
         (TRACE + "ValueError: Can not map tensor 'lora.weight'", BadInput, "lora.weight"),
         (TRACE + "OSError: [Errno 28] No space left on device", JobFailed, "disk is full"),
         (TRACE + "MemoryError", JobFailed, "Memory ran out"),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from backends.reporting.report import PrintedReport
 
+CHECK_WINDOW = "--check-window"  # open it, close it, say whether that went well: for built programs
 NO_DISPLAY = (
     "Edgewright found no display to open its window on. "
     "Start it in a desktop session, or use the command line: edgewright --help\n"
@@ -31,6 +32,8 @@ def main() -> int:
         from backends.jobs import worker
 
         return worker.main()
+    if arguments == [CHECK_WINDOW]:
+        return open_window(check_only=True)
     if arguments:
         from backends import cli
 
@@ -45,7 +48,7 @@ def print_pdf(report: PrintedReport, path: Path) -> None:
     write_pdf(report, path)
 
 
-def open_window() -> int:
+def open_window(check_only: bool = False) -> int:
     if not has_display():
         sys.stderr.write(NO_DISPLAY)
         return 3
@@ -54,7 +57,7 @@ def open_window() -> int:
     except ImportError as error:
         sys.stderr.write(NO_QT.format(error))
         return 3
-    return app.main()
+    return app.main(check_only=check_only)
 
 
 def has_display() -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from backends.domain.events import Failed
@@ -114,9 +115,12 @@ def weights_of(settings: Settings) -> Weights:
     return Weights(settings.weight_speed, settings.weight_quality, settings.weight_memory)
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, check_only: bool = False) -> int:
+    """``check_only``: close as soon as the window has been on the screen for a second."""
     app = make_application(sys.argv if argv is None else argv)
     with ExitStack() as cleanup:
         window = make_window(attach_pages, cleanup)
         window.show()
+        if check_only:
+            QTimer.singleShot(1000, lambda: app.exit(0 if window.isVisible() else 1))
         return app.exec()

@@ -51,7 +51,7 @@ def prove(program: Path, demo: bool) -> None:
             raise SystemExit(f"{words} ended with {done.returncode}:\n{done.stderr.decode()[-4000:]}")
         json.loads(done.stdout)
     say("window …")
-    subprocess.run([program, "--quit-when-shown"], env=bare, check=True, timeout=120)
+    subprocess.run([program, "--check-window"], env=bare, check=True, timeout=120)
 
 
 def say(text: str) -> None:

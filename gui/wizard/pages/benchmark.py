@@ -125,7 +125,8 @@ class BenchmarkPage(Page):
         state = self._services.store.state
         if state.source is None or state.original is None or not state.made:
             return None
-        return Work(state.source, state.original, state.made, self._services.settings.value.benchmark_depth)
+        depth = self._services.settings.value.benchmark_depth
+        return Work(state.source, state.original, state.made, depth if depth in PLANS else "quick")
 
     def _hear(self, events: list[Event]) -> None:
         if self.live is None or self.charts is None:

@@ -56,7 +56,7 @@ class Track:
     ratio_band: Band = field(default_factory=Band)
     first_token_s: list[float] = field(default_factory=list)
     latency_s: list[float] = field(default_factory=list)  # the median of each turn
-    latency_band: Band = field(default_factory=Band)  # and where nine tenths of the turn's values lie
+    latency_band: Band = field(default_factory=Band)  # and where the middle half of its values lies
     looked_at: int = 0
     looked: Interval | None = None  # the running interval when it was looked at
     peak_bytes: float = 0.0
@@ -144,7 +144,7 @@ class LiveRun:
         values = sorted(sample.value for sample in turn)
         last = len(values) - 1
         track.latency_s.append(median(values))
-        track.latency_band.add(turn[-1].t_s, values[round(0.05 * last)], values[round(0.95 * last)])
+        track.latency_band.add(turn[-1].t_s, values[round(last / 4)], values[round(3 * last / 4)])
 
     def _rate(self, track: Track, sample: Sample) -> None:
         from backends.benchmarking import statistics

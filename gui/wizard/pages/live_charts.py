@@ -21,6 +21,7 @@ from gui.wizard.pages.saving import ChartCard
 
 MEGA = 1e6
 MILLI = 1e3
+REACH = 1.5  # of bands beyond what was measured: three pairs can give an interval that hides all else
 
 
 class PairChart(LineChart):
@@ -132,7 +133,7 @@ class LiveCharts(QObject):
             self.machine.append(series, sample.t_s, sample.value)
 
     def _show_latency(self, label: str, live: LiveRun) -> None:
-        """A point a turn: its median, and the range of nine tenths of its values."""
+        """A point a turn: its median, and where the middle half of its values lies."""
         track, drawn = live.tracks[label], len(self.latency.data(label))
         if len(track.latency_s) == drawn:
             return
@@ -151,7 +152,9 @@ class LiveCharts(QObject):
         band = track.ratio_band
         if len(band.x) != self._seen.get("/" + label, 0):
             self._seen["/" + label] = len(band.x)
-            self.ratio.set_band(label, list(band.x), list(band.low), list(band.high))
+            lowest, highest = min(track.ratios) / REACH, max(track.ratios) * REACH
+            low, high = [max(v, lowest) for v in band.low], [min(v, highest) for v in band.high]
+            self.ratio.set_band(label, list(band.x), low, high)
 
     def _show_mark(self, mark: Mark) -> None:
         for chart in (self.rate, self.latency):
@@ -171,7 +174,7 @@ class LiveCharts(QObject):
 
     def _latency_note(self, live: LiveRun) -> str:
         """First tokens take far longer than gaps, so in words instead of on their axis."""
-        lines = self.tr("Lines: the median of each turn. Bands: nine tenths of its values.")
+        lines = self.tr("Lines: the median of each turn. Bands: the middle half of its values.")
         known = [(entry.short, live.tracks[entry.label].ttft_s) for entry in self._entries]
         parts = [f"{name} {units.milliseconds(value)}" for name, value in known if value is not None]
         first = self.tr("First token: {0}.").format(" · ".join(parts)) if parts else ""

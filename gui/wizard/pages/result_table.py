@@ -66,9 +66,6 @@ def _common_columns() -> list[ResultColumn]:
             say(QT_TRANSLATE_NOOP("Measured", "Memory")), _memory, right=True, term=explain("peak memory")
         ),
         Column(
-            say(QT_TRANSLATE_NOOP("Measured", "Size")), _size, right=True, term=explain("bits per weight")
-        ),
-        Column(
             say(QT_TRANSLATE_NOOP("Measured", "Accuracy")), _accuracy, right=True, term=explain("accuracy")
         ),
     ]
@@ -76,7 +73,7 @@ def _common_columns() -> list[ResultColumn]:
 
 def _rate_column(title: str, metric: str, term: str) -> ResultColumn:
     kind = ModelKind.TENSOR if metric == metrics.INFERENCES else ModelKind.LANGUAGE
-    unit = rate_words(kind).unit
+    unit = "" if metric == metrics.PREFILL else units.NBSP + rate_words(kind).unit
 
     def cell(result: ConfigurationResult) -> Cell:
         rate = result.rates.get(metric)
@@ -84,7 +81,7 @@ def _rate_column(title: str, metric: str, term: str) -> ResultColumn:
             return ChipCell(say(QT_TRANSLATE_NOOP("Measured", "failed")), Tone.BAD, result.failure)
         if rate is None:
             return _absent()
-        half = f"{units.plus_minus(rate)}{units.NBSP}{unit}"
+        half = f"{units.plus_minus(rate)}{unit}"
         return figure(units.number(rate.estimate), half, units.interval_source(rate))
 
     return Column(title, cell, right=True, term=explain(term))
@@ -125,18 +122,16 @@ def _slow_end(result: ConfigurationResult) -> str:
 
 
 def _memory(result: ConfigurationResult) -> Cell:
-    memory = result.memory
+    """The peak, and what lies on the disk."""
+    memory, artifact = result.memory, result.configuration.artifact
+    file = say(QT_TRANSLATE_NOOP("Measured", "file {0}")).format(units.size(artifact.size_bytes))
+    bits = say(QT_TRANSLATE_NOOP("Measured", "{0} bits per weight"))
+    tips = [bits.format(f"{artifact.contents.bits_per_weight:.2f}")]
     if memory is None:
-        return _absent()
-    text = say(QT_TRANSLATE_NOOP("Measured", "{0}; the runtime alone takes {1}"))
-    tip = text.format(memory.source, units.size(memory.baseline_bytes))
-    return figure(units.size(memory.total_peak_bytes), tip=tip, bold=False)
-
-
-def _size(result: ConfigurationResult) -> Cell:
-    artifact = result.configuration.artifact
-    bits = say(QT_TRANSLATE_NOOP("Measured", "{0} bits")).format(f"{artifact.contents.bits_per_weight:.2f}")
-    return figure(units.size(artifact.size_bytes), bits, bold=False)
+        return TextCell(NOT_MEASURED, second=file, muted=True, tip=tips[0])
+    alone = say(QT_TRANSLATE_NOOP("Measured", "{0}; the runtime alone takes {1}"))
+    tips.append(alone.format(memory.source, units.size(memory.baseline_bytes)))
+    return figure(units.size(memory.total_peak_bytes), file, "\n".join(tips), bold=False)
 
 
 def _accuracy(result: ConfigurationResult) -> Cell:

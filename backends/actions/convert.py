@@ -25,7 +25,7 @@ from backends.conversion.graph import Converter, Road, Size, Step, plan
 from backends.conversion.identity import cache_key
 from backends.domain.artifact import Artifact
 from backends.domain.errors import BadInput, FrameworkUnavailable, JobFailed
-from backends.domain.events import Log, Started
+from backends.domain.events import Log, Progress, Started
 from backends.domain.model import ModelFormat, ModelProfile, SourceModel, TensorContents
 from backends.frameworks import registry
 from backends.frameworks.base import Availability, JobContext, Manifest, OptimizeRequest
@@ -103,6 +103,20 @@ def form_of(
     return at.artifact
 
 
+def converter_sources(converter: Converter, job: JobContext, wheels: Path | None = None) -> Path | None:
+    """Where a converter that comes in a source archive was unpacked, fetched where it is not there yet.
+
+    ``None``: it needs none. For a converter whose environment is there. Raises FrameworkUnavailable,
+    JobFailed or JobCancelled.
+    """
+    package = converter.archive
+    if not package:
+        return None
+    status = environments().status(registry.manifest(converter.framework))
+    assert status.folder is not None and status.interpreter is not None
+    return fetch(status.folder, status.interpreter, package, _versions(converter)[package], job, wheels)
+
+
 def original(source: SourceModel, job: JobContext) -> Artifact:
     """The unquantized model as a framework runs it; a Hugging Face folder is converted for that.
 
@@ -161,6 +175,7 @@ class _Walker:
 
     def _make(self, folder: Path) -> Artifact:
         self._check_room(folder)
+        self.job.emit(Progress(None, f"Starting {self.converter.title}", self.step.time_s))
         began = time.monotonic()
         made = self._by_adapter(folder) if self.converter.precision else self._by_converter(folder)
         really = inspect(made.path, made.format, self.job)
@@ -196,7 +211,7 @@ class _Walker:
             name=self.source.name,
             precision=profile.precision,
             needed_bytes=self.step.disk_bytes,
-            tool=self._tool(),
+            tool=converter_sources(self.converter, self.job, self.wheels),
         )
         runtime = environments().runtime(self.manifest)
         made: Converted = run_job(JobSpec(CONVERT, request, ""), self.job, runtime)
@@ -215,15 +230,6 @@ class _Walker:
             warnings=made.warnings,
             versions={**made.versions, **_versions(self.converter)},
         )
-
-    def _tool(self) -> Path | None:
-        package = self.converter.archive
-        if not package:
-            return None
-        status = environments().status(self.manifest)
-        assert status.folder is not None and status.interpreter is not None
-        version = _versions(self.converter)[package]
-        return fetch(status.folder, status.interpreter, package, version, self.job, self.wheels)
 
     def _check_room(self, folder: Path) -> None:
         free = shutil.disk_usage(folder).free

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from backends.actions.convert import converter_sources, converters
 from backends.actions.engines import environments
 from backends.actions.frameworks import availability
+from backends.domain.errors import EdgewrightError
+from backends.domain.events import Log
 from backends.frameworks import installing, registry
 from backends.frameworks.base import Availability, JobContext, Manifest
 from backends.frameworks.environments import EnvironmentStatus
@@ -24,6 +27,7 @@ def install(
         installing.use_own(environments(), manifest, python, job)
     else:
         installing.install(environments(), manifest, job, wheels)
+        _fetch_converters(manifest, job, wheels)
     return availability(manifest.name, job)
 
 
@@ -39,6 +43,16 @@ def remove(name: str, job: JobContext) -> Availability:
     manifest = registry.manifest(name)
     installing.remove(environments(), manifest, job)
     return availability(manifest.name, job)
+
+
+def _fetch_converters(manifest: Manifest, job: JobContext, wheels: Path | None) -> None:
+    """Where they cannot be had now, the framework itself works all the same."""
+    for converter in converters():
+        if converter.framework == manifest.name:
+            try:
+                converter_sources(converter, job, wheels)
+            except EdgewrightError as error:
+                job.emit(Log(f"{error} Until then it converts no models."))
 
 
 def status(manifest: Manifest) -> EnvironmentStatus:

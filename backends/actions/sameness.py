@@ -102,7 +102,8 @@ class _Check:
         assert self.original is not None  # an engine runs every model of named tensors
         inputs = random_inputs(self.before.inputs, self.scratch).batches[0]
         likeness = of_outputs(self._outputs(self.original, inputs), self._outputs(self.made, inputs))
-        samples = f"{likeness.positions} fixed inputs"
+        count = likeness.positions
+        samples = f"{count} fixed inputs" if count > 1 else "one fixed input"
         return self._sameness(likeness, self.original.framework_title, samples, LIMITS_TENSOR)
 
     def _sameness(

@@ -32,6 +32,7 @@ from backends.jobs.context import Context
 from backends.storage.paths import HOME_VARIABLE
 from tests.contract.managed import bundled_language_model, quiet, stop_at
 from tests.contract.tiny_models import vision_onnx
+from tests.unit.assessment.builders import make_tflite
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -158,6 +159,17 @@ def test_named_tensors_keep_their_outputs(image_model: SourceModel, tmp_path: Pa
     assert found.max_abs_difference < 1e-4
     assert any(isinstance(event, Progress) and "same model" in event.what for event in heard)
     assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".bin", ".json", ".xml"]
+
+
+def test_a_tensorflow_lite_model_becomes_openvino(tmp_path: Path) -> None:
+    made = convert(source_model(make_tflite(tmp_path / "x.tflite")), OPENVINO, tmp_path / "out", quiet())
+    assert made.format is OPENVINO
+    assert made.sameness[0].max_abs_difference < 1e-4
+
+
+def test_what_is_there_already_is_not_converted(image_model: SourceModel, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="is there as ONNX already"):
+        convert(image_model, ONNX, tmp_path / "out", quiet())
 
 
 def test_what_is_not_the_same_model_is_a_failed_job(

@@ -307,8 +307,8 @@ def test_latencies_of_a_turn_are_one_point() -> None:
     assert track.latency_s == [0.051]
     assert (track.latency_band.x, track.latency_band.low, track.latency_band.high) == (
         [10.0],
-        [0.006],
-        [0.096],
+        [0.026],
+        [0.076],
     )
     assert live.pair == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
@@ -9,20 +10,34 @@ from backends.codec import to_plain
 from backends.domain.events import Event, Log, Progress, Started
 from backends.domain.result import ConfigurationResult, RunRecord
 
+PROGRESS_EVERY_S = 1.0
+
 
 class ProgressPrinter:
-    """One line an event that says something new; samples are for charts."""
+    """One line an event that says something new, progress at most once a second; samples are for charts."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, now: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
+        self._now = now
         self._last = ""
+        self._said: tuple[str, float] = ("", 0.0)  # what the progress was of, and when it was last told
 
     def __call__(self, event: Event) -> None:
         text = _line(event)
-        if text and text != self._last:
-            self._last = text
-            self._stream.write(text + "\n")
-            self._stream.flush()
+        if not text or text == self._last or self._too_soon(event):
+            return
+        self._last = text
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def _too_soon(self, event: Event) -> bool:
+        if not isinstance(event, Progress) or event.fraction is None:
+            return False
+        what, when_s = self._said
+        if event.what == what and self._now() - when_s < PROGRESS_EVERY_S:
+            return True
+        self._said = (event.what, self._now())
+        return False
 
 
 def _line(event: Event) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -13,7 +14,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from backends import cli
+from backends import cli, cli_text
+from backends.domain.events import Progress
 from backends.storage.paths import resources
 from tests.conftest import ROOT
 
@@ -201,3 +203,14 @@ def model_file(folder: Path) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def test_progress_is_told_once_a_second_and_every_new_stage_at_once() -> None:
+    stream = io.StringIO()
+    now = 0.0
+    printer = cli_text.ProgressPrinter(stream, lambda: now)
+    for step in range(20):
+        now = step / 10
+        printer(Progress(step / 20, "Quantizing"))
+    printer(Progress(0.0, "Writing"))
+    assert len(stream.getvalue().splitlines()) == 3

@@ -6,6 +6,7 @@
     description = "…"
     kind = "language"                      # or "vision", "tensor": checked against what is really there
     chosen = "gguf"                        # the form that is assessed
+    licence = "Apache-2.0"                 # optional: where the files themselves do not say
 
     [forms]                                # format = path inside the folder
     hf = "hf"
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,8 @@ def read_bundle(folder: Path, bundled: bool = False) -> SourceModel:
         raise damaged(
             path, f"it says {_text(table, 'kind', path)!r}, but its model is {profile.kind.value!r}"
         )
+    if "licence" in table and not profile.licence:
+        profile = replace(profile, licence=_text(table, "licence", path))
     return SourceModel(
         name=_text(table, "name", path),
         profile=profile,

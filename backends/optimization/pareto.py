@@ -163,12 +163,16 @@ def _reason(
     rest = [one for one in others if one is not best]
     sentences = [_against(best, rest, weights)]
     if best.failed_gates:
-        sentences.append(f"No candidate passes all gates; this one fails {', '.join(best.failed_gates)}.")
+        sentences.append(f"No candidate passes all gates; this one fails {_spelled(best.failed_gates)}.")
     if equals:
         sentences.append(f"It cannot be told apart from {', '.join(equals)} with certainty.")
     if skipped:
         sentences.append(f"Not known of all and left out: {', '.join(skipped)}.")
     return " ".join(sentences)
+
+
+def _spelled(gates: Sequence[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in gates)
 
 
 def _against(best: Candidate, rest: Sequence[Candidate], weights: Mapping[str, float]) -> str:

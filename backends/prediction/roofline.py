@@ -15,7 +15,7 @@ from backends.domain.hardware import Throughput
 from backends.domain.model import ModelKind, ModelProfile
 
 EFFICIENCY = (0.30, 0.95)  # share of the measured bandwidth that decode kernels reach
-LAYER_COST_S = (5e-6, 60e-6)  # launch, synchronization and small operators, per layer and token
+LAYER_COST_S = (5e-6, 150e-6)  # launch, synchronization and small operators, per layer and token
 
 
 @dataclass(frozen=True)

@@ -66,9 +66,16 @@ def facts(source: SourceModel) -> tuple[FactRow, ...]:
         *_operators(profile, read),
         _licence(profile, read),
         *_data(source),
-        FactRow(translate("Model", "Place"), "", str(profile.path), note=str(profile.path)),
+        _place(source),
     ]
     return tuple(rows)
+
+
+def _place(source: SourceModel) -> FactRow:
+    path = str(source.profile.path)
+    if source.bundled:
+        return FactRow(translate("Model", "Place"), translate("Model", "comes with Edgewright"), path)
+    return FactRow(translate("Model", "Place"), "", path, note=path)
 
 
 def _language(profile: ModelProfile, read: str) -> Iterable[FactRow]:

@@ -49,7 +49,8 @@ def prove(program: Path, demo: bool) -> None:
         done = subprocess.run([program, *words, "--json"], env=bare, capture_output=True, check=False)
         if done.returncode != 0:
             raise SystemExit(f"{words} ended with {done.returncode}:\n{done.stderr.decode()[-4000:]}")
-        json.loads(done.stdout)
+        if failures := json.loads(done.stdout).get("failures"):
+            raise SystemExit("\n".join(failures))
     say("window …")
     subprocess.run([program, "--check-window"], env=bare, check=True, timeout=120)
 

@@ -124,7 +124,7 @@ def test_grandchildren_die_with_the_tree(tmp_path: Path) -> None:
             handle.cancel()
     worker.close()
     assert grandchild
-    assert not _running(grandchild)
+    assert _gone([grandchild])
 
 
 def test_a_dead_worker_is_noticed_when_asked_again(tmp_path: Path) -> None:
@@ -167,8 +167,18 @@ def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
         run_job(job("ok", tmp_path), Context(lambda _: None), Runtime(tmp_path / "python"))
 
 
-def _running(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+def _gone(pids: list[int]) -> bool:
+    """A killed process takes a moment to go; one that only waits to be reaped is gone."""
+    assert _gone(pids)
+
+
+def test_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="could not be started"):
+        run_job(job("ok", tmp_path), Context(lambda _: None), Runtime(tmp_path / "python"))
+
+
+def _gone(pids: list[int]) -> bool:
+    """A killed process takes a moment to go; one that only waits to be reaped is gone."""
+    processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    return all(process.status() == psutil.STATUS_ZOMBIE for process in alive)

@@ -92,21 +92,17 @@ def configuration_row(result: ConfigurationResult) -> dict[str, Any]:
     }
 
 
-def render(command: str, document: Any) -> str:
-    return RENDERERS.get(command, _fields)(document)
-
-
-def _fields(document: Any, indent: str = "") -> str:
+def fields(document: Any, indent: str = "") -> str:
     """Any document, a field a line, nested ones indented. Nothing is left out, nothing is pretty."""
     if not isinstance(document, Mapping):
         return f"{indent}{document}"
     lines = []
     for name, value in document.items():
         if isinstance(value, Mapping) and value:
-            lines += [f"{indent}{name}:", _fields(value, indent + "  ")]
+            lines += [f"{indent}{name}:", fields(value, indent + "  ")]
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             lines.append(f"{indent}{name}:")
-            lines += [_fields(entry, indent + "  ") + "\n" for entry in value]
+            lines += [fields(entry, indent + "  ") + "\n" for entry in value]
         else:
             lines.append(f"{indent}{name}: {value}")
     return "\n".join(lines)
@@ -124,7 +120,8 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join([line(header), *(line(row) for row in rows)])
 
 
-def _run(document: Any) -> str:
+def run_text(document: Any) -> str:
+    """The document of a run as a table, a configuration a row."""
     header = ["configuration", "MB", "bits/w", "rate", "p50 ms", "peak MB", "accuracy"]
     rows = [_run_row(row) for row in document["configurations"]]
     return f"{document['model']}, run {document['run_id']} ({document['state']})\n{table(header, rows)}"
@@ -147,92 +144,3 @@ def _run_row(row: Mapping[str, Any]) -> list[str]:
 
 def _figure(value: float | None, show: Callable[[float], str]) -> str:
     return "not measured" if value is None else show(value)
-
-
-def _demo(document: Any) -> str:
-    parts = [_run(run) for run in document["runs"]] + list(document["failures"])
-    return "\n\n".join(parts)
-
-
-def _history(document: Any) -> str:
-    if "configurations" in document:
-        return _run(document)
-    rows = [
-        [run["run_id"], run["started_at"], run["model"], run["state"], str(run["configurations"])]
-        for run in document["runs"]
-    ]
-    return table(["run", "started", "model", "state", "configurations"], rows) if rows else "No runs yet."
-
-
-def _frameworks(document: Any) -> str:
-    rows = [
-        [
-            entry["title"],
-            "ready" if entry["available"] else "not available",
-            entry["version"],
-            " · ".join(entry["devices"]),
-        ]
-        for entry in document["frameworks"]
-    ]
-    notes = [
-        f"{entry['title']}: {entry['reason'].rstrip('.')}. {entry['remedy']}".strip()
-        for entry in document["frameworks"]
-        if entry["reason"]
-    ]
-    return "\n".join([table(["framework", "state", "version", "devices"], rows), *notes])
-
-
-def _recommend(document: Any) -> str:
-    header = ["candidate", "MB", "expected quality", "expected tok/s", "reasons"]
-    rows = [_candidate_row(c) for c in document["candidates"] if c["headline"]]
-    out = [f"{entry['title']}: {entry['reason']}. {entry['remedy']}" for entry in document["ruled_out"]]
-    return "\n".join([document["rule_text"], table(header, rows), *out])
-
-
-def _candidate_row(candidate: Mapping[str, Any]) -> list[str]:
-    low, high = candidate["expected_quality"]
-    decode = candidate["decode"]
-    return [
-        f"{candidate['title']} {candidate['precision']}" + (" *" if candidate["recommended"] else ""),
-        f"{candidate['fit']['weight_bytes'] / 1e6:.1f}",
-        f"{low:.0%}–{high:.0%}",
-        f"{decode['low']:.0f}–{decode['high']:.0f}" if decode else "not predicted",
-        " ".join(candidate["reasons"]),
-    ]
-
-
-def _convert(document: Any) -> str:
-    lines = [" → ".join(document["road"])]
-    for step in document["steps"]:
-        edge, expected = step["step"]["converter"], step["step"]
-        size, place = expected["disk_bytes"] / 1e6, step["environment"] or "the base install"
-        lines.append(
-            f"  {edge['takes']} → {edge['makes']}: {edge['title']}, about {expected['time_s']:.0f} s "
-            f"and {size:,.1f} MB, in {place}"
-        )
-        lines += [f"    {gone['framework']}: {gone['reason']}. {gone['remedy']}" for gone in step["missing"]]
-    if document["artifact"]:
-        lines += _proof(document["artifact"])
-    return "\n".join(lines)
-
-
-def _proof(artifact: Mapping[str, Any]) -> list[str]:
-    lines = [f"{artifact['path']} ({artifact['size_bytes'] / 1e6:,.1f} MB)"]
-    for found in artifact["sameness"]:
-        agreement = found["top1_agreement"]
-        same = "" if agreement is None else f"top-1 agreement {agreement:.1%}, "
-        tokens = {True: ", same tokens", False: ", other tokens", None: ""}[found["same_tokens"]]
-        lines.append(
-            f"  {found['compared']}: {same}largest difference {found['max_abs_difference']:.2g}{tokens}"
-        )
-    return lines
-
-
-RENDERERS: dict[str, Callable[[Any], str]] = {
-    "bench": _run,
-    "convert": _convert,
-    "demo": _demo,
-    "history": _history,
-    "frameworks": _frameworks,
-    "recommend": _recommend,
-}

@@ -1,0 +1,107 @@
+"""Making models of models: quantize, convert."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backends.codec import to_plain
+from backends.commands.adding import AddCommand
+from backends.domain.errors import BadInput
+from backends.jobs.context import Context
+
+
+def add(add_command: AddCommand) -> None:
+    quantize = add_command("quantize", _quantize, "make a model smaller in one framework")
+    quantize.add_argument("model", type=Path)
+    quantize.add_argument("--framework", required=True)
+    quantize.add_argument("--precision", required=True)
+    quantize.add_argument("--out", type=Path, required=True, help="a folder that is not there yet")
+    quantize.add_argument("--calibration", type=Path, help="text, or .npz with samples")
+    quantize.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
+    convert = add_command(
+        "convert", _convert, "bring a model into another format, and prove that it is the same", _convert_text
+    )
+    convert.add_argument("model", type=Path)
+    convert.add_argument("--to", required=True, choices=("gguf", "onnx", "openvino", "mlx"))
+    convert.add_argument("--out", type=Path, help="a folder that is not there yet")
+    convert.add_argument("--plan", action="store_true", help="only show the road, and what it would take")
+    convert.add_argument(
+        "--find-links", type=Path, metavar="DIR", help="where the converter's source archive lies, offline"
+    )
+
+
+def _quantize(arguments: argparse.Namespace, job: Context) -> Any:
+    from dataclasses import replace
+
+    from backends.actions.assess import assess
+    from backends.actions.quantize import quantize
+
+    source = assess(arguments.model, job)
+    if arguments.calibration is not None:
+        source = replace(source, calibration=arguments.calibration)
+    options = dict(_option(text) for text in arguments.option)
+    made = quantize(source, arguments.framework, arguments.precision, arguments.out, job, options)
+    return to_plain(made)
+
+
+def _option(text: str) -> tuple[str, str | int | float | bool]:
+    """``name=value`` with the value's own type: true, false, a number, else text."""
+    name, _, value = text.partition("=")
+    try:
+        plain = json.loads(value)
+    except ValueError:
+        plain = value
+    return name, plain if isinstance(plain, (int, float, bool, str)) else value
+
+
+def _convert(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
+    from backends.actions import convert
+    from backends.actions.assess import assess
+    from backends.domain.model import ModelFormat
+
+    if arguments.out is None and not arguments.plan:
+        raise BadInput("Where to?", "Name a new folder with --out, or look at the road with --plan.")
+    source = assess(arguments.model, job)
+    target = ModelFormat(arguments.to)
+    road = convert.road_to(source, (target,))
+    made = None
+    if not arguments.plan:
+        made = convert.convert(source, target, arguments.out, job, arguments.find_links)
+    return {
+        "road": [form.value for form in road.formats],
+        "steps": [to_plain(step) for step in convert.planned(road)],
+        "time_s": road.time_s,
+        "disk_bytes": road.disk_bytes,
+        "artifact": to_plain(made) if made else None,
+    }
+
+
+def _convert_text(document: Any) -> str:
+    lines = [" → ".join(document["road"])]
+    for step in document["steps"]:
+        edge, expected = step["step"]["converter"], step["step"]
+        size, place = expected["disk_bytes"] / 1e6, step["environment"] or "the base install"
+        lines.append(
+            f"  {edge['takes']} → {edge['makes']}: {edge['title']}, about {expected['time_s']:.0f} s "
+            f"and {size:,.1f} MB, in {place}"
+        )
+        lines += [f"    {gone['framework']}: {gone['reason']}. {gone['remedy']}" for gone in step["missing"]]
+    if document["artifact"]:
+        lines += _proof(document["artifact"])
+    return "\n".join(lines)
+
+
+def _proof(artifact: Mapping[str, Any]) -> list[str]:
+    lines = [f"{artifact['path']} ({artifact['size_bytes'] / 1e6:,.1f} MB)"]
+    for found in artifact["sameness"]:
+        agreement = found["top1_agreement"]
+        same = "" if agreement is None else f"top-1 agreement {agreement:.1%}, "
+        tokens = {True: ", same tokens", False: ", other tokens", None: ""}[found["same_tokens"]]
+        lines.append(
+            f"  {found['compared']}: {same}largest difference {found['max_abs_difference']:.2g}{tokens}"
+        )
+    return lines

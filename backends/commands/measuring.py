@@ -1,0 +1,100 @@
+"""Measuring, and what was measured: bench, demo, history."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from backends import cli_text
+from backends.codec import to_plain
+from backends.commands.adding import AddCommand
+from backends.jobs.context import Context
+
+
+def add(add_command: AddCommand) -> None:
+    bench = add_command(
+        "bench",
+        _bench,
+        "measure artifacts; the first is what the others are compared with",
+        cli_text.run_text,
+    )
+    bench.add_argument("artifact", type=Path, nargs="+")
+    bench.add_argument("--data", type=Path, help="tasks (JSONL) or labelled images (folder, .npz, IDX)")
+    bench.add_argument("--text", type=Path, help="text for timing and perplexity")
+    bench.add_argument("--mean", type=_floats, help="per channel, of pixels scaled to 0..1")
+    bench.add_argument("--std", type=_floats, help="per channel, of pixels scaled to 0..1")
+    bench.add_argument("--threads", type=int, default=0)
+    bench.add_argument("--depth", choices=("quick", "standard", "thorough"), default="quick")
+    demo = add_command("demo", _demo, "the whole main job on the bundled models", _demo_text)
+    demo.add_argument("--keep", type=Path, help="folder in which the artifacts stay")
+    history = add_command(
+        "history", _history, "the runs there have been, or one of them whole", _history_text
+    )
+    history.add_argument("run", nargs="?")
+
+
+def _floats(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
+def _bench(arguments: argparse.Namespace, job: Context) -> Any:
+    from backends.actions.bench import bench
+    from backends.storage.history import History
+    from backends.storage.paths import app_paths
+
+    record = bench(
+        arguments.artifact,
+        job,
+        History(app_paths().history),
+        data=arguments.data,
+        text=arguments.text,
+        mean=arguments.mean,
+        std=arguments.std,
+        threads=arguments.threads,
+        depth=arguments.depth,
+    )
+    return cli_text.run_document(record)
+
+
+def _demo(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
+    from backends.actions.demo import demo
+    from backends.storage.history import History
+    from backends.storage.paths import app_paths
+
+    with tempfile.TemporaryDirectory(prefix="edgewright-demo-") as scratch:
+        result = demo(job, History(app_paths().history), arguments.keep or Path(scratch))
+    return {
+        "runs": [cli_text.run_document(record) for record in result.records],
+        "failures": list(result.failures),
+    }
+
+
+def _history(arguments: argparse.Namespace, job: Context) -> Any:
+    from backends.storage.history import History
+    from backends.storage.paths import app_paths
+
+    history = History(app_paths().history)
+    if arguments.run:
+        return cli_text.run_document(history.run(arguments.run))
+    return {"runs": [to_plain(summary) for summary in history.runs()]}
+
+
+def _demo_text(document: Any) -> str:
+    parts = [cli_text.run_text(run) for run in document["runs"]] + list(document["failures"])
+    return "\n\n".join(parts)
+
+
+def _history_text(document: Any) -> str:
+    if "configurations" in document:
+        return cli_text.run_text(document)
+    rows = [
+        [run["run_id"], run["started_at"], run["model"], run["state"], str(run["configurations"])]
+        for run in document["runs"]
+    ]
+    return (
+        cli_text.table(["run", "started", "model", "state", "configurations"], rows)
+        if rows
+        else "No runs yet."
+    )

@@ -1,0 +1,85 @@
+"""What can be passed on and checked: report, certify, verify, rerun."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from backends.commands.adding import AddCommand
+from backends.jobs.context import Context
+
+
+def add(add_command: AddCommand) -> None:
+    report = add_command("report", _report, "a run as one file to pass on: HTML, or PDF")
+    report.add_argument("run", help="its id, as “edgewright history” lists it")
+    report.add_argument("--out", type=Path, required=True, metavar="FILE.html|.pdf")
+    certify = add_command("certify", _certify, "a run with its raw samples, signed so that any change shows")
+    certify.add_argument("run", help="its id, as “edgewright history” lists it")
+    certify.add_argument("--out", type=Path, required=True, metavar="FILE")
+    verify = add_command(
+        "verify", _verify, "is a certificate as it was signed, and its artifacts as certified"
+    )
+    rerun = add_command("rerun", _rerun, "repeat the measurement of a certificate: does it agree?")
+    for command in (verify, rerun):
+        command.add_argument("certificate", type=Path)
+        command.add_argument(
+            "--artifacts", type=Path, nargs="+", default=[], metavar="DIR", help="where the artifacts are"
+        )
+    verify.add_argument("--trust", action="store_true", help="from now on trust the key that signed it")
+
+
+def _report(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
+    from backends.actions.report import write_report
+    from backends.storage.history import History
+    from backends.storage.paths import app_paths
+
+    write_report(arguments.run, arguments.out, History(app_paths().history), arguments.print_pdf)
+    return {"run_id": arguments.run, "report": str(arguments.out)}
+
+
+def _certify(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
+    from backends.actions.certificate import certify
+    from backends.reporting.keys import fingerprint
+    from backends.storage.history import History
+    from backends.storage.paths import app_paths
+
+    made = certify(arguments.run, arguments.out, History(app_paths().history))
+    return {
+        "run_id": arguments.run,
+        "certificate": str(arguments.out),
+        "signed_by": fingerprint(made.public_key),
+        "overall": dict(made.overall),
+    }
+
+
+def _verify(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
+    from backends.actions.certificate import confirmed
+
+    found = confirmed(arguments.certificate, arguments.artifacts, arguments.trust)
+    certificate = found.certificate
+    return {
+        "certificate": str(arguments.certificate),
+        "intact": found.intact,
+        "trusted": found.trusted,
+        "signed_by": found.signer,
+        "model": certificate.model if certificate else "",
+        "issued_at": certificate.issued_at if certificate else "",
+        "overall": dict(certificate.overall) if certificate else {},
+        "artifacts": [f"{one.label}: {one.folder}, as certified" for one in found.artifacts]
+        or ["not checked: name their folders with --artifacts"],
+    }
+
+
+def _rerun(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
+    from backends.actions.certificate import agreed
+    from backends.storage.history import History
+    from backends.storage.paths import app_paths
+
+    found = agreed(arguments.certificate, arguments.artifacts, job, History(app_paths().history))
+    return {
+        "run_id": found.record.run_id,
+        "agrees": found.agrees,
+        "figures": [one.sentence for one in found.agreements],
+        "remarks": list(found.remarks),
+    }

@@ -26,7 +26,9 @@ ORIGINAL_RUNNERS = {
     ModelFormat.OPENVINO: "openvino",
     ModelFormat.TFLITE: "openvino",
     ModelFormat.MLX: "mlx",
+    ModelFormat.QNN_CONTEXT: "qnn",
 }
+TRANSFORMERS = "transformers"  # to whom a converted Hugging Face folder is said to belong; it runs none
 
 
 def save_artifact(folder: Path, artifact: Artifact) -> None:
@@ -87,6 +89,7 @@ def _as_artifact(source: SourceModel, form: ModelFormat, runner: Manifest, read:
         source=path,
         original=True,
         warnings=profile.warnings,
+        shape_only=profile.shape_only,
     )
 
 

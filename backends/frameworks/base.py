@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from backends.domain.artifact import Artifact, LoadOptions, Option
 from backends.domain.events import Event
+from backends.domain.finetuning import FineTuned, FinetuneSettings
 from backends.domain.hardware import HardwareProfile
 from backends.domain.metric import (
     ChoiceItem,
@@ -98,6 +99,18 @@ class OptimizeRequest:
     options: Mapping[str, Option] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class FinetuneRequest:
+    """``output`` is an empty folder of the job's own. ``data``: JSONL, see ``frameworks.training_data``."""
+
+    source: Path
+    data: Path
+    output: Path
+    settings: FinetuneSettings = field(default_factory=FinetuneSettings)
+    dequantize: bool = False  # fuse a quantized base into an unquantized model
+    name: str = ""
+
+
 class JobContext(Protocol):
     """How running work talks to whoever started it."""
 
@@ -152,6 +165,13 @@ class Adapter(Protocol):
     def optimize(self, request: OptimizeRequest, job: JobContext) -> Artifact: ...
 
     def open(self, artifact: Artifact, options: LoadOptions) -> AbstractContextManager[Session]: ...
+
+
+class Finetuner(Protocol):
+    """What an adapter offers besides where its manifest has the capability "finetune"."""
+
+    def finetune(self, request: FinetuneRequest, job: JobContext) -> FineTuned:
+        """Train, fuse, judge by the lines held out. Emits a Sample of the metric "loss" as training goes."""
 
 
 class EngineHandle(Protocol):

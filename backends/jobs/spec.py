@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from backends.domain.artifact import Artifact, LoadOptions
+from backends.domain.finetuning import FineTuned
 from backends.domain.hardware import HardwareProfile, Throughput
 from backends.domain.metric import (
     ChoiceItem,
@@ -19,7 +20,7 @@ from backends.domain.metric import (
     Workload,
 )
 from backends.domain.model import ModelFormat, SourceModel, TensorContents
-from backends.frameworks.base import Availability, OptimizeRequest
+from backends.frameworks.base import Availability, FinetuneRequest, OptimizeRequest
 from backends.frameworks.converters.base import Converted, ConvertRequest, Reference, ReferenceRequest
 
 P = TypeVar("P")
@@ -110,6 +111,7 @@ INSPECT: Task[InspectRequest, Inspected] = Task("inspect", InspectRequest, Inspe
 CONVERT: Task[ConvertRequest, Converted] = Task("convert", ConvertRequest, Converted)
 REFERENCE: Task[ReferenceRequest, Reference] = Task("reference", ReferenceRequest, Reference)
 OPTIMIZE: Task[OptimizeRequest, Artifact] = Task("optimize", OptimizeRequest, Artifact)
+FINETUNE: Task[FinetuneRequest, FineTuned] = Task("finetune", FinetuneRequest, FineTuned)
 OPEN: Task[OpenRequest, LoadedEngine] = Task("open", OpenRequest, LoadedEngine)
 MEASURE: Task[WorkRequest, Measurement] = Task("measure", WorkRequest, Measurement)
 MEMORY: Task[WorkRequest, MemoryReading] = Task("memory", WorkRequest, MemoryReading)
@@ -121,7 +123,7 @@ INFER: Task[InferRequest, Path] = Task("infer", InferRequest, Path)
 TASKS: dict[str, Task[Any, Any]] = {
     task.name: task
     for task in (
-        *(PROBE, THROUGHPUT, ASSESS, INSPECT, CONVERT, REFERENCE, OPTIMIZE),
+        *(PROBE, THROUGHPUT, ASSESS, INSPECT, CONVERT, REFERENCE, OPTIMIZE, FINETUNE),
         *(OPEN, MEASURE, MEMORY, LOGITS, CHOOSE, TOKENIZE, INFER),
     )
 }

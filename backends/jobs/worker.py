@@ -27,6 +27,7 @@ from backends.jobs.session import WorkerSession
 from backends.jobs.spec import (
     ASSESS,
     CONVERT,
+    FINETUNE,
     INSPECT,
     OPEN,
     OPTIMIZE,
@@ -137,8 +138,13 @@ class Worker:
     def serve(self) -> None:
         while (message := self._inbox.commands.get()) is not None:
             self._answer(message)
-        if self._session is not None:
-            self._session.close()
+        self._close_session()
+
+    def _close_session(self) -> None:
+        """Forgotten before it is closed: one that cannot be closed is not closed twice."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
     def _answer(self, message: dict[str, Any]) -> None:
         job_id, spec = wire.read_command(message)
@@ -157,13 +163,15 @@ class Worker:
     def _run(self, spec: JobSpec[Any, Any], context: WorkerContext) -> Any:
         from backends.frameworks.registry import load_adapter
 
-        if spec.task in (PROBE, OPTIMIZE):
-            adapter = load_adapter(spec.framework)
-            work: Callable[..., Any] = adapter.probe if spec.task == PROBE else adapter.optimize
-            return work(spec.payload.hardware) if spec.task == PROBE else work(spec.payload, context)
+        if spec.task == PROBE:
+            return load_adapter(spec.framework).probe(spec.payload.hardware)
+        if spec.task in BY_ADAPTER:
+            work: Callable[..., Any] = getattr(load_adapter(spec.framework), spec.task.name)
+            return work(spec.payload, context)
         if spec.task.name in WITHOUT_FRAMEWORK:
             return WITHOUT_FRAMEWORK[spec.task.name](spec.payload, context)
         if spec.task == OPEN:
+            self._close_session()
             self._session = WorkerSession.open(load_adapter(spec.framework), spec.payload, spec.framework)
             return self._session.engine
         if self._session is None:
@@ -199,6 +207,7 @@ def inspect(request: InspectRequest, job: WorkerContext) -> Inspected:
     return Inspected(contents(request.path, request.format), hashes(request.path))
 
 
+BY_ADAPTER = (OPTIMIZE, FINETUNE)  # the adapter's method has the task's name
 WITHOUT_FRAMEWORK: dict[str, Callable[[Any, WorkerContext], Any]] = {
     THROUGHPUT.name: measure_throughput,
     ASSESS.name: assess,

@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-from mlx.utils import tree_flatten, tree_map
+from mlx.utils import tree_flatten
 from mlx_lm import __version__ as mlx_lm_version
 from mlx_lm.convert import mixed_quant_predicate_builder
-from mlx_lm.utils import load_model, quantize_model, save_config, save_model
+from mlx_lm.utils import quantize_model
 
 from backends.domain.artifact import Artifact, LoadOptions
 from backends.domain.errors import BadInput
 from backends.domain.events import Progress, Started
+from backends.domain.finetuning import FineTuned
 from backends.domain.hardware import HardwareProfile
 from backends.domain.model import ModelFormat, ModelKind, TensorContents
-from backends.frameworks.base import Availability, JobContext, OptimizeRequest
-from backends.frameworks.files import folder_bytes, writing
+from backends.frameworks.base import Availability, FinetuneRequest, JobContext, OptimizeRequest
+from backends.frameworks.files import folder_bytes
+from backends.frameworks.mlx.finetuning import FinetuneRun
+from backends.frameworks.mlx.folders import cast, device, load, save
 from backends.frameworks.mlx.recipes import Recipe
-from backends.frameworks.mlx.session import MlxSession, device
+from backends.frameworks.mlx.session import MlxSession
 from backends.frameworks.tokenizers import load_tokenizer
 
 NAME = "mlx"
-CONFIG = "config.json"
 IN_FP32 = (
     "Scales and unquantized weights are FP32 in memory: 16-bit floats are many times slower on processors"
-)
-# What makes a folder complete beside weights and configuration. Code (*.py) is never taken along.
-COMPANIONS = (
-    "tokenizer.model",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "chat_template.jinja",
-    "generation_config.json",
 )
 
 
@@ -56,24 +44,21 @@ class MlxAdapter:
         recipe = Recipe.read(request.precision, request.options)
         began = time.perf_counter()
         job.emit(Started(f"Making {request.precision} for MLX"))
-        model, config = _load(request.source, lazy=True)
+        model, config = load(request.source, lazy=True)
         if "quantization" in config:
             raise BadInput(
                 f"“{request.source}” is quantized already.", "Start from the folder it was made from."
             )
         job.check_cancelled()
         if recipe.dtype:
-            _cast(model, getattr(mx, recipe.dtype))
+            cast(model, getattr(mx, recipe.dtype))
             config["dtype"] = recipe.dtype
         warnings: tuple[str, ...] = ()
         if recipe.quantizes:
             model, config = _quantize(model, config, recipe)
             warnings = _left(model)
         _compute(model, job)
-        with writing(request.output, _bytes(model)):
-            save_model(request.output, model, donate_model=True)
-            save_config(config, request.output / CONFIG)
-            _copy_companions(request.source, request.output)
+        save(model, config, request.source, request.output)
         return Artifact(
             name=request.name or request.source.name,
             framework=NAME,
@@ -91,46 +76,27 @@ class MlxAdapter:
             took_s=time.perf_counter() - began,
         )
 
+    def finetune(self, request: FinetuneRequest, job: JobContext) -> FineTuned:
+        """Raises BadInput for data or settings it cannot train with, JobFailed where the loss runs away."""
+        return FinetuneRun(request, job).go()
+
     @contextmanager
     def open(self, artifact: Artifact, options: LoadOptions) -> Iterator[MlxSession]:
         if options.device not in ("CPU", "Metal", device()):
             raise BadInput(f"MLX has no device “{options.device}”.", f"Here it has {device()}.")
         mx.reset_peak_memory()
-        model, config = _load(artifact.path, lazy=False)
+        model, config = load(artifact.path, lazy=False)
         quantization = config.get("quantization")
         details: tuple[str, ...] = (
             f"MLX {mx.__version__} on {device()}",
             f"Quantization: {_words(quantization)}",
         )
-        if device() == "CPU" and _cast(model, mx.float32):
+        if device() == "CPU" and cast(model, mx.float32):
             details += (IN_FP32,)
         bos = config.get("bos_token_id")
         tokenize = partial(load_tokenizer, (artifact.path, artifact.source), artifact.options)
         yield MlxSession(model, options.context, bos if isinstance(bos, int) else None, tokenize, details)
         mx.clear_cache()
-
-
-def _load(folder: Path, lazy: bool) -> tuple[Any, dict[str, Any]]:
-    """Raises BadInput with the library's reason. Code that comes with a model is never run."""
-    if not (folder / CONFIG).is_file():
-        raise BadInput(f"“{folder}” is no model folder: it has no {CONFIG}.", "Name the folder itself.")
-    try:
-        model, config = load_model(folder, lazy=lazy, trust_remote_code=False)
-    except FileNotFoundError as error:
-        raise BadInput(f"“{folder}” has no weights (model*.safetensors).", "Copy it again.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        # The library checks nothing itself: what is missing in a configuration shows as any of these.
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise BadInput(f"MLX cannot read “{folder}”: {reason}", "Another framework may take it.") from error
-    return model, config
-
-
-def _cast(model: Any, dtype: Any) -> bool:
-    """Floating-point arrays to another type, packed weights as they are; whether any had to change."""
-    before = model.parameters()
-    kinds = {array.dtype for _, array in tree_flatten(before) if mx.issubdtype(array.dtype, mx.floating)}
-    model.update(tree_map(lambda a: a.astype(dtype) if mx.issubdtype(a.dtype, mx.floating) else a, before))
-    return kinds != {dtype}
 
 
 def _quantize(model: Any, config: dict[str, Any], recipe: Recipe) -> tuple[Any, dict[str, Any]]:
@@ -169,16 +135,6 @@ def _compute(model: Any, job: JobContext) -> None:
         job.check_cancelled()
         job.emit(Progress(0.95 * done / len(arrays), f"Computing {name}"))
         mx.eval(array)
-
-
-def _bytes(model: Any) -> int:
-    return sum(array.nbytes for _, array in tree_flatten(model.parameters()))
-
-
-def _copy_companions(source: Path, output: Path) -> None:
-    for name in COMPANIONS:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, output / name)
 
 
 def _words(quantization: Any) -> str:

@@ -14,6 +14,7 @@ from backends.domain.errors import BadInput
 from backends.domain.metric import TokenMeasurement
 from backends.frameworks.base import JobContext
 from backends.frameworks.generation import greedy
+from backends.frameworks.mlx.folders import device
 
 PIECE = 512  # ids at once: bounds what attention needs in between
 NOT_APPLE = "MLX runs on the processor here; its speed says nothing about Apple silicon."
@@ -99,10 +100,6 @@ class MlxSession:
         """MLX reads beyond its tables without a word."""
         if token_ids and not (min(token_ids) >= 0 and max(token_ids) < self.vocabulary):
             raise BadInput(f"A token id lies outside the model's vocabulary of {self.vocabulary:,}.")
-
-
-def device() -> str:
-    return "Metal" if mx.metal.is_available() else "CPU"
 
 
 def _arrays(state: Any) -> list[Any]:

@@ -214,3 +214,20 @@ def test_progress_is_told_once_a_second_and_every_new_stage_at_once() -> None:
         printer(Progress(step / 20, "Quantizing"))
     printer(Progress(0.0, "Writing"))
     assert len(stream.getvalue().splitlines()) == 3
+
+
+def test_lines_that_cannot_be_learned_from_are_said_before_anything_starts(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path
+) -> None:
+    base, data = str(resources() / "models" / "edgewright-lm" / "hf"), tmp_path / "lines.jsonl"
+    words = ("finetune", base, "--data", str(data), "--out", str(tmp_path / "out"))
+    data.write_text('{"text": "one"}\nnonsense\n')
+    code, _, err = run(capsys, *words)
+    assert (code, "Line 2" in err) == (2, True)
+    data.write_text("\n".join(json.dumps({"text": f"line {n}"}) for n in range(9)))
+    code, _, err = run(capsys, *words, "--rank", "0")
+    assert (code, "rank" in err) == (2, True)
+    code, _, err = run(capsys, *words)  # nothing is wrong, and MLX is not installed in this home
+    assert code == 3
+    assert "frameworks install mlx" in err
+    assert not (tmp_path / "out").exists()

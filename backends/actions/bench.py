@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from backends.actions.artifacts import DESCRIPTION, load_artifact
+from backends.actions.artifacts import DESCRIPTION, TRANSFORMERS, load_artifact
 from backends.actions.assess import assess
 from backends.actions.compare import Comparison, compare
 from backends.actions.convert import original
+from backends.actions.keeping import chosen_gates
 from backends.assessment.source import source_model
 from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH
 from backends.domain.artifact import Artifact
@@ -17,6 +18,8 @@ from backends.domain.errors import BadInput
 from backends.domain.model import SourceModel
 from backends.domain.result import RunRecord
 from backends.frameworks.base import JobContext
+from backends.optimization.gates import Gates
+from backends.optimization.stress import STRESS_PLANS
 from backends.quality.data import Preprocessing, preprocessing_for, read_images
 from backends.storage.history import History
 
@@ -33,6 +36,8 @@ def bench(
     std: tuple[float, ...] | None = None,
     threads: int = 0,
     depth: str = "quick",
+    stress: bool = False,
+    gates: Gates | None = None,
 ) -> RunRecord:
     artifacts = [_artifact(path, job) for path in paths]
     kinds = {artifact.kind for artifact in artifacts}
@@ -45,7 +50,9 @@ def bench(
         tuple(replace(artifact, original=False) for artifact in artifacts[1:]),
         DEPTHS[depth],
         threads=threads,
-        preprocessing=_preprocessing(source, data, mean, std),
+        preprocessing=preprocessing_of(source, data, mean, std),
+        gates=gates or chosen_gates(),
+        stress=STRESS_PLANS[depth] if stress else None,
     )
     return compare(comparison, job, history)
 
@@ -53,7 +60,9 @@ def bench(
 def _artifact(path: Path, job: JobContext) -> Artifact:
     """An artifact as it is; a model that no framework runs directly is converted first."""
     if (path / DESCRIPTION).is_file():
-        return load_artifact(path)
+        found = load_artifact(path)
+        if found.framework != TRANSFORMERS:
+            return found
     return original(assess(path, job), job)
 
 
@@ -63,7 +72,7 @@ def _source(first: Artifact, data: Path | None, text: Path | None) -> SourceMode
     return replace(source, tasks=data or source.tasks, evaluation=text or source.evaluation)
 
 
-def _preprocessing(
+def preprocessing_of(
     source: SourceModel, data: Path | None, mean: tuple[float, ...] | None, std: tuple[float, ...] | None
 ) -> Preprocessing | None:
     """Mean and standard deviation are in no model file: where they are given, they are used."""

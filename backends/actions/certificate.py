@@ -14,12 +14,14 @@ from backends.actions.keeping import data_file
 from backends.actions.report import account_of
 from backends.assessment.source import source_model
 from backends.benchmarking.protocol import Protocol
-from backends.domain.artifact import Artifact
+from backends.domain.artifact import Artifact, Configuration
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Started
 from backends.domain.model import SourceModel
 from backends.domain.result import ConfigurationResult, DataFile, RunRecord, RunSetup
 from backends.frameworks.base import JobContext
+from backends.optimization.gates import default_gates, with_thresholds
+from backends.optimization.stress import STRESS_PLANS
 from backends.quality.data import Preprocessing, preprocessing_for, read_images
 from backends.reporting.account import label_of
 from backends.reporting.agreement import Agreement, agreements
@@ -215,6 +217,22 @@ def composed(certificate: Certificate, places: Sequence[Path]) -> Comparison:
         threads=setup.threads,
         task_limit=setup.task_limit,
         preprocessing=_preprocessing(source, setup),
+        gates=with_thresholds(default_gates(), setup.thresholds),
+        stress=STRESS_PLANS["quick"] if setup.stress else None,
+        opened=_opened(certificate.record, loaded),
+    )
+
+
+def _opened(record: RunRecord, loaded: Mapping[str, Artifact]) -> tuple[Configuration, ...]:
+    """Each artifact in the way it was opened then, the original first."""
+    results = sorted(record.results, key=lambda one: not one.configuration.artifact.original)
+    return tuple(
+        replace(
+            one.configuration,
+            artifact=replace(loaded[one.label], original=one.configuration.artifact.original),
+        )
+        for one in results
+        if one.label in loaded
     )
 
 

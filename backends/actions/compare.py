@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import psutil
-
-from backends.actions.engines import opener
-from backends.actions.keeping import setup_of, this_machine, with_hashes
-from backends.actions.material import Material, prepare_material
-from backends.benchmarking.bench import Surface
-from backends.benchmarking.clock import RealClock
+from backends.actions.keeping import chosen_gates, setup_of, this_machine, with_hashes
+from backends.actions.measuring import Measuring
 from backends.benchmarking.conductor import run
-from backends.benchmarking.protocol import QUICK, Plan, Protocol
-from backends.benchmarking.sampling import remembering
+from backends.benchmarking.protocol import QUICK, Protocol
 from backends.benchmarking.summary import Outcome
 from backends.domain.artifact import Artifact, Configuration, LoadOptions
-from backends.domain.errors import EdgewrightError, JobCancelled
-from backends.domain.events import Log, Progress
-from backends.domain.gate import GateResult
-from backends.domain.model import ModelKind, SourceModel
+from backends.domain.errors import JobCancelled
+from backends.domain.events import Progress
+from backends.domain.model import SourceModel
 from backends.domain.result import ConfigurationResult, RunRecord, RunSetup
-from backends.frameworks import registry
-from backends.frameworks.base import EngineHandle, JobContext
-from backends.hardware.conditions import ConditionsSampler
-from backends.optimization.gates import Evidence, default_gates, evaluate
-from backends.optimization.security import inspect_files
-from backends.quality import harness
+from backends.frameworks.base import JobContext
+from backends.optimization.gates import Gates
+from backends.optimization.stress import StressPlan
 from backends.quality.data import Preprocessing
 from backends.storage.history import History
 
 CONTEXT = 1024
-SPEED_THRESHOLD = 2.0  # the gate "at least twice as fast"
 
 
 @dataclass(frozen=True)
@@ -51,9 +38,14 @@ class Comparison:
     threads: int = 0
     task_limit: int | None = None
     preprocessing: Preprocessing | None = None
+    gates: Gates = field(default_factory=chosen_gates)
+    stress: StressPlan | None = None  # a stress run of each artifact
+    opened: tuple[Configuration, ...] = ()  # the original and the artifacts, where each has its own way
 
     def configurations(self) -> tuple[Configuration, ...]:
         """The original first."""
+        if self.opened:
+            return self.opened
         load = LoadOptions(threads=self.threads, context=self._context())
         return tuple(Configuration(artifact, load) for artifact in (self.original, *self.artifacts))
 
@@ -80,7 +72,8 @@ def compare(
     on_start(run_id)
     try:
         with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
-            _Run(comparison, job, history, run_id, setup, gate, on_result, Path(scratch)).go()
+            shared = Measuring(comparison, job, history, run_id, Path(scratch), gate)
+            _Run(shared, setup, on_result).go()
     except JobCancelled:
         history.finish(run_id, "cancelled")
         raise
@@ -93,154 +86,32 @@ def compare(
 
 @dataclass
 class _Run:
-    comparison: Comparison
-    job: JobContext
-    history: History
-    run_id: str
+    shared: Measuring
     setup: RunSetup
-    gate: Callable[[], None]
     on_result: Callable[[ConfigurationResult], None]
-    scratch: Path
 
     def go(self) -> None:
-        configurations = self.comparison.configurations()
-        self.job.emit(Progress(None, "Preparing the work"))
-        material = self._material(configurations[0])
-        for note in material.notes:
-            self.job.emit(Log(note))
-        plan = Plan(
-            configurations[0],
-            configurations[1:],
-            material.work,
-            self.comparison.protocol,
-            thresholds=(SPEED_THRESHOLD,),
-        )
-        surface = Surface(
-            open_engine=opener(self.job),
-            clock=RealClock(),
-            open_sampler=remembering(lambda pids: ConditionsSampler([*pids, os.getpid()]).sample),
-            cpu_time=processor_seconds,
-            job=self.job,
-            gate=self.gate,
-            on_reading=lambda reading: self.history.add_reading(self.run_id, reading),
-            on_result=self._store,
-        )
-        outcome = run(plan, surface)
+        shared, configurations = self.shared, self.shared.comparison.configurations()
+        shared.job.emit(Progress(None, "Preparing the work"))
+        plan = shared.plan(configurations[0], configurations[1:])
+        outcome = run(plan, shared.surface(self._store))
         for result in outcome.results:
             self._store(result)
-        notes = (*material.notes, *outcome.notes)
-        self.history.amend(self.run_id, with_hashes(self.setup, configurations, self.job), notes)
-        self._judge(outcome, material)
+        notes = (*shared.material.notes, *outcome.notes)
+        hashed = with_hashes(self.setup, configurations, shared.job)
+        shared.history.amend(shared.run_id, hashed, notes)
+        self._judge(outcome)
 
-    def _material(self, original: Configuration) -> Material:
-        """With the original open once, for its tokenizer."""
-        engine = opener(self.job)(original)
-        try:
-            return prepare_material(
-                self.comparison.source,
-                self.comparison.original,
-                engine,
-                self.comparison.protocol,
-                original.load.context,
-                self.scratch,
-                self.job,
-                self.comparison.task_limit,
-                self.comparison.preprocessing,
-            )
-        finally:
-            engine.close()
-
-    def _judge(self, outcome: Outcome, material: Material) -> None:
-        """Quality of every configuration that runs, the original first; then the gates."""
-        judge = _Judge(material, self.scratch, self.job)
+    def _judge(self, outcome: Outcome) -> None:
+        """Quality of every configuration that runs, the original first; then stress and the gates."""
+        shared = self.shared
         original: ConfigurationResult | None = None
         for number, result in enumerate(outcome.results):
-            self.job.emit(Progress(number / len(outcome.results), f"{result.label}: quality"))
-            judged = self._with_quality(result, judge)
+            shared.job.emit(Progress(number / len(outcome.results), f"{result.label}: quality"))
+            judged = shared.stressed(shared.judged(result))
             original = original or judged
-            self._store(replace(judged, gates=self._gates(judged, original, outcome)))
-
-    def _gates(
-        self, result: ConfigurationResult, original: ConfigurationResult, outcome: Outcome
-    ) -> tuple[GateResult, ...]:
-        artifact = result.configuration.artifact
-        if result.failure:
-            return ()
-        evidence = Evidence(
-            result,
-            original,
-            [reading for reading in outcome.readings if reading.label == result.label],
-            security=inspect_files(artifact, self.comparison.source.profile.licence),
-            emulated=registry.manifest(artifact.framework).emulated,
-        )
-        return evaluate(evidence, default_gates())
-
-    def _with_quality(self, result: ConfigurationResult, judge: _Judge) -> ConfigurationResult:
-        if result.failure:
-            return result
-        try:
-            engine = opener(self.job)(result.configuration)
-            try:
-                quality = judge.judge(engine, result.configuration.artifact)
-            finally:
-                engine.close()
-        except EdgewrightError as error:
-            self.job.emit(Log(f"{result.label}: its quality could not be measured. {error}"))
-            return result
-        return replace(
-            result,
-            quality=quality.score,
-            fidelity=quality.fidelity,
-            output_fidelity=quality.output_fidelity,
-        )
+            self._store(replace(judged, gates=shared.gates_of(judged, original, outcome.readings)))
 
     def _store(self, result: ConfigurationResult) -> None:
-        self.history.put_result(self.run_id, result)
+        self.shared.history.put_result(self.shared.run_id, result)
         self.on_result(result)
-
-
-def processor_seconds(pid: int) -> float:
-    """What a process and its children have used; 0 for one that has just ended."""
-    total = 0.0
-    with contextlib.suppress(psutil.Error):
-        parent = psutil.Process(pid)
-        for process in (parent, *parent.children(recursive=True)):
-            times = process.cpu_times()
-            total += times.user + times.system
-    return total
-
-
-class _Judge:
-    """Holds what the original answered, to judge the others by."""
-
-    def __init__(self, material: Material, scratch: Path, job: JobContext) -> None:
-        self._material = material
-        self._scratch = scratch
-        self._job = job
-        self._language: harness.LanguageBaseline | None = None
-        self._tensor: harness.TensorBaseline | None = None
-        self._count = 0
-
-    def judge(self, engine: EngineHandle, artifact: Artifact) -> harness.Quality:
-        self._count += 1
-        if artifact.kind == ModelKind.LANGUAGE:
-            return self._judge_language(engine, artifact)
-        return self._judge_tensor(engine, artifact)
-
-    def _judge_language(self, engine: EngineHandle, artifact: Artifact) -> harness.Quality:
-        material = self._material.language
-        assert material is not None
-        if artifact.original:
-            kept = self._scratch / "reference.npz"
-            quality, self._language = harness.judge_language_original(engine, material, kept, self._job)
-            return quality
-        return harness.judge_language(engine, material, self._language, self._job)
-
-    def _judge_tensor(self, engine: EngineHandle, artifact: Artifact) -> harness.Quality:
-        material = self._material.tensor
-        assert material is not None
-        folder = self._scratch / f"outputs-{self._count}"
-        if artifact.original:
-            quality, self._tensor = harness.judge_tensor_original(engine, material, folder, self._job)
-            return quality
-        return harness.judge_tensor(engine, material, self._tensor, folder, self._job)

@@ -21,7 +21,9 @@ from backends.domain.result import DataFile, RunSetup
 from backends.frameworks.base import JobContext
 from backends.hardware import throughput
 from backends.hardware.detect import detect
+from backends.optimization.gates import Gates, default_gates, known_thresholds, with_thresholds
 from backends.storage.paths import app_paths
+from backends.storage.settings import read_settings
 
 if TYPE_CHECKING:
     from backends.actions.compare import Comparison
@@ -34,6 +36,13 @@ def this_machine() -> HardwareProfile:
     paths = app_paths()
     found = detect(storage_path=str(paths.data.anchor))
     return replace(found, throughput=throughput.cached(found, paths.throughput))
+
+
+def chosen_gates(edits: Mapping[str, float] | None = None) -> Gates:
+    """With the thresholds of the user's settings, and of ``edits`` before those. Raises BadInput."""
+    settings = read_settings(app_paths().settings)
+    usual = with_thresholds(default_gates(), known_thresholds(settings.gate_thresholds))
+    return with_thresholds(usual, edits or {})
 
 
 def setup_of(comparison: Comparison) -> RunSetup:
@@ -57,6 +66,8 @@ def setup_of(comparison: Comparison) -> RunSetup:
         std=tuple(prepared.std) if prepared else (),
         tasks=data_file(source.tasks),
         evaluation=data_file(source.evaluation),
+        thresholds={name: gate.threshold for name, gate in comparison.gates.items()},
+        stress=comparison.stress is not None,
         versions={"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
     )
 

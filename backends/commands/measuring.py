@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends import cli_text
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand
+from backends.domain.errors import BadInput
 from backends.jobs.context import Context
+
+if TYPE_CHECKING:
+    from backends.optimization.gates import Gates
 
 
 def add(add_command: AddCommand) -> None:
@@ -27,12 +31,42 @@ def add(add_command: AddCommand) -> None:
     bench.add_argument("--std", type=_floats, help="per channel, of pixels scaled to 0..1")
     bench.add_argument("--threads", type=int, default=0)
     bench.add_argument("--depth", choices=("quick", "standard", "thorough"), default="quick")
+    bench.add_argument(
+        "--stress", action="store_true", help="many sessions, long context, repeated loading as well"
+    )
+    add_gates(bench)
     demo = add_command("demo", _demo, "the whole main job on the bundled models", _demo_text)
     demo.add_argument("--keep", type=Path, help="folder in which the artifacts stay")
     history = add_command(
         "history", _history, "the runs there have been, or one of them whole", _history_text
     )
     history.add_argument("run", nargs="?")
+
+
+def add_gates(command: argparse.ArgumentParser) -> None:
+    """``--gate NAME=VALUE``, as often as wanted; :func:`gates_of` reads it."""
+    command.add_argument(
+        "--gate",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="judge by another threshold, such as decode_speed=1.5",
+    )
+
+
+def gates_of(arguments: argparse.Namespace) -> Gates:
+    """The user's gates with the thresholds that were named. Raises BadInput."""
+    from backends.actions.keeping import chosen_gates
+
+    return chosen_gates(dict(_threshold(text) for text in arguments.gate))
+
+
+def _threshold(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError as error:
+        raise BadInput(f"“{text}” names no threshold.", "Write NAME=VALUE, such as memory=0.6.") from error
 
 
 def _floats(text: str) -> tuple[float, ...]:
@@ -54,6 +88,8 @@ def _bench(arguments: argparse.Namespace, job: Context) -> Any:
         std=arguments.std,
         threads=arguments.threads,
         depth=arguments.depth,
+        stress=arguments.stress,
+        gates=gates_of(arguments),
     )
     return cli_text.run_document(record)
 

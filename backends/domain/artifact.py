@@ -54,6 +54,7 @@ class Artifact:
     hashes: Mapping[str, str] = field(default_factory=dict)  # file name -> sha256
     framework_title: str = ""  # as people write it: "llama.cpp"
     sameness: tuple[Sameness, ...] = ()  # one for every conversion on the way from the user's model
+    shape_only: bool = False  # random weights in the right shapes: never scored for quality
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,13 @@ class Configuration:
 
     artifact: Artifact
     load: LoadOptions = LoadOptions()
+    name: str = ""  # where the artifact's own would not tell it from another way of opening it
 
     @property
     def label(self) -> str:
-        """ "original F16" for the original, else "llama.cpp Q4_K_M"."""
+        """Its name; else "original F16" for the original and "llama.cpp Q4_K_M" for others."""
+        if self.name:
+            return self.name
         named = self.artifact.framework_title or self.artifact.framework
         title = "original" if self.artifact.original else named
         return f"{title} {self.artifact.precision}"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backends.domain.artifact import Configuration
-from backends.domain.gate import GateResult
+from backends.domain.energy import EnergyReading
+from backends.domain.gate import Finding, GateResult
 from backends.domain.hardware import Conditions, HardwareProfile
 from backends.domain.metric import Interval, LoadedEngine, Measurement, MemoryReading
 
@@ -88,6 +89,19 @@ class OutputFidelity:
 
 
 @dataclass(frozen=True)
+class StressRun:
+    """What many sessions, long prompts and repeated loading did to one configuration."""
+
+    sessions: int  # processes that worked at the same time
+    loads: int  # in one process, one after the other, measured
+    context: int  # tokens of the longest prompt with what it yielded; samples of the largest batch of tensors
+    peaks_bytes: tuple[int, ...]  # high-water mark of each measured load
+    growth: Interval | None  # bytes a load
+    findings: tuple[Finding, ...]
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class ConfigurationResult:
     """Everything known of one configuration. What was not measured is ``None``."""
 
@@ -107,6 +121,8 @@ class ConfigurationResult:
     output_fidelity: OutputFidelity | None = None
     label: str = ""  # as in the readings, unique within its run
     variation: float | None = None  # standard deviation ÷ mean of the main rate over all its readings
+    stress: StressRun | None = None
+    energy: EnergyReading | None = None  # None: nobody asked for it
 
 
 @dataclass(frozen=True)
@@ -140,6 +156,38 @@ class RunSetup:
     evaluation: DataFile | None = None
     versions: Mapping[str, str] = field(default_factory=dict)  # Python and the libraries of the program
     hashes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # label -> file name -> sha256
+    thresholds: Mapping[str, float] = field(default_factory=dict)  # gate -> what it was judged by
+    stress: bool = False  # a stress run was asked for
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way of opening a model that a search tried.
+
+    ``gain``: its speed ÷ that of the best before it, measured in turns with it; ``None`` where it failed.
+    """
+
+    knob: str  # "Threads"
+    setting: str  # "4", "flash_attn=true"
+    gain: float | None
+    failure: str = ""
+    taken: bool = False  # the search went on from here
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a progressive optimization, measured against the best before it.
+
+    ``result.comparisons`` are against the configuration ``against``, not against the original.
+    """
+
+    name: str  # "baseline", "conversion", "quantization", "acceleration", "validation"
+    verdict: str  # "kept", "dropped", "failed" or "skipped"
+    evidence: tuple[str, ...]
+    result: ConfigurationResult | None = None
+    against: str = ""  # label
+    trials: tuple[Trial, ...] = ()
+    took_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -155,3 +203,4 @@ class RunRecord:
     state: str = "finished"  # "running", "finished", "cancelled", "interrupted"
     machine: HardwareProfile | None = None
     setup: RunSetup | None = None
+    stages: tuple[Stage, ...] = ()  # of a progressive optimization

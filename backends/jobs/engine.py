@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,9 @@ class RemoteEngine:
         self._job = job
         self._framework = configuration.artifact.framework
         self._worker = WorkerProcess(runtime)
-        request = tasks.OpenRequest(configuration.artifact, configuration.load, self._worker.scratch)
+        self._request = tasks.OpenRequest(configuration.artifact, configuration.load, self._worker.scratch)
         try:
-            self.engine = self._ask(tasks.OPEN, request)
+            self.engine = self._ask(tasks.OPEN, self._request)
         except BaseException:
             self.close()
             raise
@@ -68,11 +68,26 @@ class RemoteEngine:
         path: Path = self._ask(tasks.INFER, tasks.InferRequest(inputs, output))
         return path
 
+    def reopen(self) -> None:
+        """Unload the artifact and load it again in the same process."""
+        self.engine = self._ask(tasks.OPEN, self._request)
+
+    def begin_measure(self, work: Workload) -> Callable[[], Measurement]:
+        """Start and return at once; the result comes from the function. For several engines at a time."""
+        return self._begin(tasks.MEASURE, tasks.WorkRequest(work))
+
+    def begin_infer(self, inputs: Path, output: Path) -> Callable[[], Path]:
+        return self._begin(tasks.INFER, tasks.InferRequest(inputs, output))
+
     def close(self) -> None:
         self._worker.close()
 
     def _ask(self, task: Task[Any, Any], payload: Any) -> Any:
-        return wait(self._worker.submit(JobSpec(task, payload, self._framework)), self._job)
+        return self._begin(task, payload)()
+
+    def _begin(self, task: Task[Any, Any], payload: Any) -> Callable[[], Any]:
+        handle = self._worker.submit(JobSpec(task, payload, self._framework))
+        return lambda: wait(handle, self._job)
 
 
 @contextmanager

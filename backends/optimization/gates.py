@@ -52,6 +52,25 @@ def with_thresholds(gates: Gates, thresholds: Mapping[str, float]) -> Gates:
     }
 
 
+def known_thresholds(thresholds: Mapping[str, object]) -> dict[str, float]:
+    """Those that can be used; a settings file may hold anything."""
+    return {
+        name: float(value)
+        for name, value in thresholds.items()
+        if name in default_gates() and isinstance(value, int | float) and 0 <= value < float("inf")
+    }
+
+
+def speed_thresholds(gates: Gates, kind: ModelKind) -> tuple[float, ...]:
+    """What a benchmark has to decide for models of this kind; each rate is held against all of them."""
+    names = _speed_gates(kind)
+    return tuple(sorted({gates[name].threshold for name in names if gates[name].threshold > 0})) or (1.0,)
+
+
+def _speed_gates(kind: ModelKind) -> tuple[str, ...]:
+    return ("decode_speed", "prefill_speed") if kind is ModelKind.LANGUAGE else ("inference_speed",)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What a configuration is judged by. ``original`` is the result of the model it was made from."""
@@ -70,11 +89,9 @@ def evaluate(evidence: Evidence, gates: Gates | None = None) -> tuple[GateResult
     if artifact.original:
         return ()
     gates = gates or default_gates()
-    language = artifact.kind is ModelKind.LANGUAGE
-    speeds = ("decode_speed", "prefill_speed") if language else ("inference_speed",)
     return (
-        *_quality(evidence.result, gates),
-        *(_speed(gates[name], evidence) for name in speeds),
+        *(_no_quality(gates) if artifact.shape_only else _quality(evidence.result, gates)),
+        *(_speed(gates[name], evidence) for name in _speed_gates(artifact.kind)),
         _memory(gates["memory"], evidence),
         _stability(gates["stability"], evidence),
         _findings(gates["stress"], evidence.stress, "No stress run was made."),
@@ -125,6 +142,10 @@ def _quality(result: ConfigurationResult, gates: Gates) -> tuple[GateResult, ...
     return (_missing(gates["accuracy"], "No task set, text or images were there to measure quality with."),)
 
 
+def _no_quality(gates: Gates) -> tuple[GateResult, ...]:
+    return (_missing(gates["accuracy"], "The weights are random (shape only): there is no quality to keep."),)
+
+
 def _accuracy(gate: Gate, score: QualityScore) -> GateResult:
     from backends.quality.answers import better_than_guessing, plan_from
 
@@ -155,15 +176,17 @@ def _accuracy(gate: Gate, score: QualityScore) -> GateResult:
 def _speed(gate: Gate, evidence: Evidence) -> GateResult:
     if evidence.emulated:
         return _missing(gate, _EMULATED)
-    found = _comparison(evidence.result.comparisons, _SPEEDS[gate.name])
+    found = _comparison(evidence.result.comparisons, gate)
     if found is None:
         return _missing(gate, f"{_title(gate)} was not compared with the original.")
     judged = _judged(gate, found.ratio, f"{_title(gate)}: {_span(found.ratio)} times the original's")
     return replace(judged, evidence=f"{judged.evidence}, {found.ratio.samples} pairs.{_more(judged, found)}")
 
 
-def _comparison(comparisons: Sequence[Comparison], metric: str) -> Comparison | None:
-    return next((one for one in comparisons if one.metric == metric), None)
+def _comparison(comparisons: Sequence[Comparison], gate: Gate) -> Comparison | None:
+    """Of the gate's rate; the one made against its very threshold, where there are several."""
+    found = [one for one in comparisons if one.metric == _SPEEDS[gate.name]]
+    return next((one for one in found if one.threshold == gate.threshold), found[0] if found else None)
 
 
 def _more(judged: GateResult, comparison: Comparison) -> str:

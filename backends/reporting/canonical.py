@@ -7,7 +7,8 @@ that reads back the same), and one newline at the end. A file in any other spell
 from __future__ import annotations
 
 import json
-from typing import Any
+from math import isfinite
+from typing import Any, NoReturn
 
 
 def canonical(value: Any) -> bytes:
@@ -19,7 +20,12 @@ def canonical(value: Any) -> bytes:
 def strict(data: bytes) -> Any:
     """The document in ``data``. Raises ValueError where it is no JSON or names a key twice."""
     try:
-        return json.loads(data.decode("ascii"), object_pairs_hook=_unique, parse_constant=_refused)
+        return json.loads(
+            data.decode("ascii"),
+            object_pairs_hook=_unique,
+            parse_constant=_refused,
+            parse_float=_finite,
+        )
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
@@ -31,5 +37,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refused(constant: str) -> Any:
+def _finite(digits: str) -> float:
+    """ "1e999" is a number to JSON and infinity to Python."""
+    value = float(digits)
+    return value if isfinite(value) else _refused(digits)
+
+
+def _refused(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")

@@ -11,12 +11,12 @@ from PySide6.QtWidgets import QFileDialog
 from backends.domain.gate import Gate, GateResult, Verdict
 from backends.domain.metric import Interval
 from backends.domain.result import RunRecord
-from backends.optimization.gates import default_gates, with_thresholds
+from backends.optimization.gates import default_gates, known_thresholds, with_thresholds
 from gui.app import Services
 from gui.charts.scatter_chart import ScatterChart
 from gui.wizard.pages.measured_words import claim_chip, gate_needs, gate_value
 from gui.wizard.pages.result import ResultPage
-from gui.wizard.pages.run_report import known_thresholds, rejudged, report_of
+from gui.wizard.pages.run_report import rejudged, report_of
 from tests.gui.simulated import LANGUAGE, VISION, stored_run, wizard_state, work
 
 

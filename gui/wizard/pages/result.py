@@ -50,7 +50,7 @@ class ResultPage(Page):
         self._wanted = ""
 
     def on_enter(self) -> None:
-        """Read again each time: results arrive, and gates may have been changed in the settings."""
+        """Read again each time: results arrive, and weights may have been changed in the settings."""
         self._wanted = self._services.store.state.run_id
         if self._wanted:
             self._services.runner.start(load_report(self._services, self._wanted), self._take)

@@ -12,7 +12,7 @@ from backends.domain.metric import Interval
 from backends.domain.model import ModelKind
 from backends.domain.result import ConfigurationResult, RunRecord
 from backends.optimization import pareto
-from backends.optimization.gates import Gates, default_gates, with_thresholds
+from backends.optimization.gates import Gates, default_gates, known_thresholds, with_thresholds
 from gui.wizard.pages.entries import label_of
 
 EXACTLY_ONE = Interval(1.0, 1.0, 1.0, 1.0, 1)
@@ -85,7 +85,9 @@ class RunReport:
 def report_of(
     record: RunRecord, thresholds: Mapping[str, float], weights: Mapping[str, float] | None = None
 ) -> RunReport:
-    gates = with_thresholds(default_gates(), known_thresholds(thresholds))
+    """``thresholds``: of the settings, for runs that did not keep those they were judged by."""
+    own = record.setup.thresholds if record.setup else {}
+    gates = with_thresholds(default_gates(), known_thresholds(own or thresholds))
     results = sorted(record.results, key=lambda result: not result.configuration.artifact.original)
     kind = results[0].configuration.artifact.kind if results else ModelKind.TENSOR
     main = metrics.DECODE if kind is ModelKind.LANGUAGE else metrics.INFERENCES
@@ -102,15 +104,6 @@ def report_of(
         reason=best.reason if best else "",
         wins=tuple(_wins(points, kind)),
     )
-
-
-def known_thresholds(thresholds: Mapping[str, object]) -> dict[str, float]:
-    """Those that can be used; a settings file may hold anything."""
-    return {
-        name: float(value)
-        for name, value in thresholds.items()
-        if name in default_gates() and isinstance(value, int | float) and 0 <= value < float("inf")
-    }
 
 
 def rejudged(found: GateResult, gates: Gates) -> GateResult:

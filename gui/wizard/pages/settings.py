@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QGridLayout, QPushBu
 
 from backends.benchmarking.protocol import STANDARD
 from backends.domain.gate import Gate
-from backends.optimization.gates import default_gates
+from backends.optimization.gates import default_gates, known_thresholds
 from backends.storage.paths import app_paths
 from gui.theme.theme import Scheme
 from gui.widgets.card import Card
@@ -20,7 +20,6 @@ from gui.widgets.terms import explain
 from gui.widgets.text import Role, label
 from gui.wizard.page import Page
 from gui.wizard.pages.measured_words import COUNTS, PARTS, gate_name
-from gui.wizard.pages.run_report import known_thresholds
 
 if TYPE_CHECKING:
     from gui.app import Services

@@ -18,6 +18,9 @@ from backends.domain.metric import TokenMeasurement
 from backends.domain.model import ModelFormat, ModelKind, TensorContents
 from backends.frameworks.base import Availability, JobContext, OptimizeRequest
 
+LOADS = {"count": 0}
+LEAKED: list[bytes] = []
+
 
 class FaultySession:
     """A deterministic language model over eight ids, which dies where its artifact says so."""
@@ -42,9 +45,12 @@ class FaultySession:
         for _ in range(new_tokens):
             job.check_cancelled()
             times.append(time.perf_counter() - start + 1e-6)
-        return TokenMeasurement(len(token_ids), tuple(times), (0,) * new_tokens)
+        drift = LOADS["count"] if self._options.get("measure") == "drift" else 0
+        return TokenMeasurement(len(token_ids), tuple(times), (drift,) * new_tokens)
 
     def logits(self, token_ids: tuple[int, ...]) -> np.ndarray:
+        if self._options.get("logits") == "nan":
+            return np.full((len(token_ids), 8), np.nan, dtype=np.float32)
         return np.eye(8, dtype=np.float32)[[token % 8 for token in token_ids]]
 
 
@@ -70,6 +76,11 @@ class FaultyAdapter:
 
     @contextmanager
     def open(self, artifact: Artifact, options: LoadOptions) -> Iterator[FaultySession]:
+        LOADS["count"] += 1
+        if artifact.options.get("leaks_bytes"):
+            LEAKED.append(b"x" * int(artifact.options["leaks_bytes"]))  # touched, so that it is resident
+        if artifact.options.get("dies_at_load") == LOADS["count"]:
+            os.abort()
         yield FaultySession(artifact.options)
 
 

@@ -133,6 +133,7 @@ def test_every_changed_byte_of_an_artifact_is_found(paper: Path, models: Path, r
         (lambda data: b" " + data, "no certificate"),
         (lambda data: b"", "no certificate"),
         (lambda data: b"\x89PNG", "no certificate"),
+        (lambda data: data.replace(b'"t_s":', b'"t_s":1e999,"x":', 1), "1e999 is no JSON"),
         (lambda data: data.replace(b'"format":1', b'"format":2'), "another version"),
         (lambda data: data.replace(b'"format":1', b'"format":1,"format":1'), "twice"),
         (lambda data: data.replace(b'"format":1', b'"format":true'), "signature"),

@@ -1,0 +1,224 @@
+"""What all measurements of one run share: the work, the judge, the stress run, the gates, the history."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from backends.actions import stress
+from backends.actions.engines import opener
+from backends.actions.keeping import this_machine
+from backends.actions.material import Material, prepare_material
+from backends.benchmarking.bench import Surface
+from backends.benchmarking.clock import RealClock
+from backends.benchmarking.protocol import Plan
+from backends.benchmarking.sampling import remembering
+from backends.domain.artifact import Artifact, Configuration
+from backends.domain.errors import EdgewrightError
+from backends.domain.events import Log
+from backends.domain.gate import GateResult
+from backends.domain.metric import TensorWorkload, TokenWorkload
+from backends.domain.model import ModelKind
+from backends.domain.result import ConfigurationResult, Reading
+from backends.frameworks import registry
+from backends.frameworks.base import EngineHandle, JobContext
+from backends.hardware.conditions import ConditionsSampler
+from backends.optimization.gates import Evidence, evaluate, speed_thresholds
+from backends.optimization.security import inspect_files
+from backends.quality import harness
+from backends.storage.history import History
+
+if TYPE_CHECKING:
+    from backends.actions.compare import Comparison
+
+BATCH_SIZES = (1, 5, 64)  # of a stress run
+
+
+@dataclass
+class Measuring:
+    """Of one run. ``gate`` blocks while the user has paused; ``scratch`` is removed at the end of the run."""
+
+    comparison: Comparison
+    job: JobContext
+    history: History
+    run_id: str
+    scratch: Path
+    gate: Callable[[], None] = lambda: None
+
+    @cached_property
+    def original(self) -> Configuration:
+        return self.comparison.configurations()[0]
+
+    @cached_property
+    def material(self) -> Material:
+        """Prepared with the original open once, for its tokenizer."""
+        wanted = self.comparison
+        engine = opener(self.job)(self.original)
+        try:
+            found = prepare_material(
+                wanted.source,
+                wanted.original,
+                engine,
+                wanted.protocol,
+                self.original.load.context,
+                self.scratch,
+                self.job,
+                wanted.task_limit,
+                wanted.preprocessing,
+            )
+        finally:
+            engine.close()
+        for note in found.notes:
+            self.job.emit(Log(note))
+        return found
+
+    def plan(self, original: Configuration, candidates: Sequence[Configuration]) -> Plan:
+        return Plan(
+            original,
+            tuple(candidates),
+            self.material.work,
+            self.comparison.protocol,
+            thresholds=speed_thresholds(self.comparison.gates, original.artifact.kind),
+        )
+
+    def surface(
+        self,
+        on_result: Callable[[ConfigurationResult], None],
+        on_reading: Callable[[Reading], None] | None = None,
+    ) -> Surface:
+        """Readings go into the history as they come unless ``on_reading`` takes them."""
+        return Surface(
+            open_engine=opener(self.job),
+            clock=RealClock(),
+            open_sampler=remembering(lambda pids: ConditionsSampler([*pids, os.getpid()]).sample),
+            cpu_time=processor_seconds,
+            job=self.job,
+            gate=self.gate,
+            on_reading=on_reading or (lambda reading: self.history.add_reading(self.run_id, reading)),
+            on_result=on_result,
+        )
+
+    def judged(self, result: ConfigurationResult) -> ConfigurationResult:
+        """With its quality; the original has to come first. One that cannot be judged stays as it is."""
+        if result.failure or not self.material.can_be_scored:
+            return result
+        try:
+            engine = opener(self.job)(result.configuration)
+            try:
+                quality = self._judge.judge(engine, result.configuration.artifact)
+            finally:
+                engine.close()
+        except EdgewrightError as error:
+            self.job.emit(Log(f"{result.label}: its quality could not be measured. {error}"))
+            return result
+        return replace(
+            result,
+            quality=quality.score,
+            fidelity=quality.fidelity,
+            output_fidelity=quality.output_fidelity,
+        )
+
+    def stressed(self, result: ConfigurationResult) -> ConfigurationResult:
+        """With a stress run, where one was asked for. The original has no gates, so it has none."""
+        plan = self.comparison.stress
+        if plan is None or result.failure or result.configuration.artifact.original:
+            return result
+        inputs = self._stress_inputs(plan.new_tokens)
+        run = stress.stress(result.configuration, inputs, plan, self._room(result), self.job)
+        return replace(result, stress=run)
+
+    def gates_of(
+        self, result: ConfigurationResult, original: ConfigurationResult, readings: Sequence[Reading]
+    ) -> tuple[GateResult, ...]:
+        artifact = result.configuration.artifact
+        if result.failure:
+            return ()
+        evidence = Evidence(
+            result,
+            original,
+            [reading for reading in readings if reading.label == result.label],
+            stress=result.stress.findings if result.stress else (),
+            security=inspect_files(artifact, self.comparison.source.profile.licence),
+            emulated=registry.manifest(artifact.framework).emulated,
+        )
+        return evaluate(evidence, self.comparison.gates)
+
+    @cached_property
+    def _judge(self) -> _Judge:
+        return _Judge(self.material, self.scratch, self.job)
+
+    def _stress_inputs(self, new_tokens: int) -> stress.Inputs:
+        work = self.material.work
+        if isinstance(work, TokenWorkload):
+            return stress.TokenInputs(work, new_tokens)
+        assert isinstance(work, TensorWorkload) and self.material.tensor is not None
+        return stress.TensorInputs(work, self.material.tensor.batches[0], self._batch_sizes(), self.scratch)
+
+    def _batch_sizes(self) -> tuple[int, ...]:
+        """The one a model is made for, where that is fixed."""
+        leading = (spec.shape[0] for spec in self.comparison.source.profile.inputs if spec.shape)
+        fixed = [size for size in leading if isinstance(size, int) and size > 1]
+        return (min(fixed),) if fixed else BATCH_SIZES
+
+    def _room(self, result: ConfigurationResult) -> stress.Room:
+        profile = self.comparison.source.profile
+        return stress.Room(
+            this_machine().memory.available_bytes.value,
+            result.memory.total_peak_bytes if result.memory else None,
+            profile.context_length,
+            profile.kv_cache_bytes(1, bytes_per_element=4.0),  # some engines keep it in 32 bits
+        )
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process and its children have used; 0 for one that has just ended."""
+    total = 0.0
+    with contextlib.suppress(psutil.Error):
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+class _Judge:
+    """Holds what the original answered, to judge the others by."""
+
+    def __init__(self, material: Material, scratch: Path, job: JobContext) -> None:
+        self._material = material
+        self._scratch = scratch
+        self._job = job
+        self._language: harness.LanguageBaseline | None = None
+        self._tensor: harness.TensorBaseline | None = None
+        self._count = 0
+
+    def judge(self, engine: EngineHandle, artifact: Artifact) -> harness.Quality:
+        self._count += 1
+        if artifact.kind == ModelKind.LANGUAGE:
+            return self._judge_language(engine, artifact)
+        return self._judge_tensor(engine, artifact)
+
+    def _judge_language(self, engine: EngineHandle, artifact: Artifact) -> harness.Quality:
+        material = self._material.language
+        assert material is not None
+        if artifact.original:
+            kept = self._scratch / "reference.npz"
+            quality, self._language = harness.judge_language_original(engine, material, kept, self._job)
+            return quality
+        return harness.judge_language(engine, material, self._language, self._job)
+
+    def _judge_tensor(self, engine: EngineHandle, artifact: Artifact) -> harness.Quality:
+        material = self._material.tensor
+        assert material is not None
+        folder = self._scratch / f"outputs-{self._count}"
+        if artifact.original:
+            quality, self._tensor = harness.judge_tensor_original(engine, material, folder, self._job)
+            return quality
+        return harness.judge_tensor(engine, material, self._tensor, folder, self._job)

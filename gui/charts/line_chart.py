@@ -12,6 +12,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QWidget
 
 from gui.charts.buffers import SeriesBuffer
+from gui.charts.flags import FlagLayer, FlagMark
 from gui.charts.plot import Chart, Format, QuietAxis, short_number
 from gui.theme.hues import Hue
 from gui.theme.theme import theme
@@ -19,13 +20,7 @@ from gui.theme.theme import theme
 LINE_WIDTH = 2
 BAND_ALPHA = 40
 DENSITY = 0.5  # peaks kept for every pixel
-FLAG_REACH_PX = 8
-
-
-@dataclass(frozen=True)
-class FlagMark:
-    x: float
-    reason: str
+ROOM = 0.08  # above and below the lines, for the strip of flags
 
 
 @dataclass
@@ -70,10 +65,10 @@ class LineChart(Chart):
             name, QuietAxis("bottom", lambda x: f"{x:,.6g} {x_unit}"), QuietAxis("left", y_text), parent
         )
         self._lines: dict[str, _Line] = {}
-        self._flags: list[FlagMark] = []
-        self._flag_items: list[Any] = []
+        self._flag_layer = FlagLayer(self.plot)
         self._from_zero = from_zero
         self.plot.showGrid(y=True, alpha=1.0)
+        self.plot.vb.setDefaultPadding(ROOM)
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -81,7 +76,7 @@ class LineChart(Chart):
 
     @property
     def flags(self) -> tuple[FlagMark, ...]:
-        return tuple(self._flags)
+        return tuple(self._flag_layer.marks)
 
     def set_series(self, series: Mapping[str, Hue]) -> None:
         """Start anew with these lines, drawn in this order."""
@@ -104,22 +99,19 @@ class LineChart(Chart):
         """The interval around a line, as a pale band."""
         line = self._lines[label]
         if line.band is None:
-            for item in (*line.edges, line.fill):
+            for item in line.edges:
                 self.plot.addItem(item)
+            self.plot.addItem(line.fill, ignoreBounds=True)  # its edges count; an empty one lies at zero
         line.band = _Band(x, low, high)
         self.touch()
 
-    def add_flag(self, x: float, reason: str) -> None:
-        """A dashed mark; ``reason`` is read on hover."""
-        mark = pg.InfiniteLine(x, angle=90, pen=self._flag_pen())
-        self._flags.append(FlagMark(x, reason))
-        self._flag_items.append(mark)
-        self.plot.addItem(mark, ignoreBounds=True)
+    def add_flag(self, x: float, *reasons: str, who: str = "") -> None:
+        """A mark whose ``reasons`` are read on hover; where marks crowd they become one span."""
+        self._flag_layer.add(FlagMark(x, reasons, who))
+        self.touch()
 
     def clear_flags(self) -> None:
-        for item in self._flag_items:
-            self.plot.removeItem(item)
-        self._flags, self._flag_items = [], []
+        self._flag_layer.clear()
 
     def clear(self) -> None:
         self.set_series({label: line.hue for label, line in self._lines.items()})
@@ -130,12 +122,13 @@ class LineChart(Chart):
             if line.band is not None and not line.band.drawn:
                 line.band.draw(line.edges)
         self._set_range()
+        self._flag_layer.redraw()
 
     def recolor(self) -> None:
         for line in getattr(self, "_lines", {}).values():
             self._paint(line)
-        for item in getattr(self, "_flag_items", ()):
-            item.setPen(self._flag_pen())
+        if hasattr(self, "_flag_layer"):
+            self._flag_layer.recolor()
 
     def csv_rows(self) -> list[list[object]]:
         rows: list[list[object]] = [["series", f"time_{self._x_unit}", self._unit or "value"]]
@@ -147,7 +140,7 @@ class LineChart(Chart):
         return {label: line.hue for label, line in self._lines.items()}
 
     def readout_at(self, point: QPointF) -> str:
-        reasons = [flag.reason for flag in self._flags if self._near(flag.x, point.x())]
+        doubts = self._flag_layer.text_at(point.x())
         lines = []
         time = None
         for label, line in self._lines.items():
@@ -155,8 +148,12 @@ class LineChart(Chart):
             if nearest is not None:
                 time = nearest[0] if time is None else time
                 lines.append(f"{label}  {self._y_text(round(nearest[1], 3))} {self._unit}".rstrip())
-        head = [] if time is None else [f"{time:.1f} {self._x_unit}"]
-        return "\n".join([*head, *lines, *reasons])
+        head = [] if time is None else [self.x_text(time)]
+        return "\n".join(filter(None, [*head, *lines, doubts]))
+
+    def x_text(self, x: float) -> str:
+        """How the readout names a place on the axis."""
+        return f"{x:.1f} {self._x_unit}"
 
     def _set_range(self) -> None:
         """All of the time axis; the values follow by themselves."""
@@ -166,9 +163,6 @@ class LineChart(Chart):
             self.plot.setXRange(min(float(x[0]) for x in filled), last or 1.0, padding=0.01)
         if self._from_zero:
             self.plot.vb.setLimits(yMin=0)
-
-    def _near(self, one: float, other: float) -> bool:
-        return abs(self.to_pixels(one, 0).x() - self.to_pixels(other, 0).x()) <= FLAG_REACH_PX
 
     def _make_line(self, hue: Hue) -> _Line:
         edges = (pg.PlotCurveItem(pen=pg.mkPen(None)), pg.PlotCurveItem(pen=pg.mkPen(None)))
@@ -191,6 +185,3 @@ class LineChart(Chart):
         line.curve.setPen(pen)
         color.setAlpha(BAND_ALPHA)
         line.fill.setBrush(pg.mkBrush(color))
-
-    def _flag_pen(self) -> Any:
-        return pg.mkPen(theme().colors.warn, width=1.5, style=Qt.PenStyle.DotLine)

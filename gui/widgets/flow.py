@@ -77,8 +77,8 @@ class CardGrid(_ItemLayout):
     """Cards in as many columns as fit, all of one height in a row.
 
     ``min_width`` is what one column needs. With ``weights`` a full row shares its width in their proportion;
-    a row that had to break falls back to equal columns. With ``grow`` rows take height that is left over, up
-    to half as much again as they need.
+    a row that had to break falls back to equal columns. Rows take height that is left over, up to ``grow``
+    times what they need on top of it.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class CardGrid(_ItemLayout):
         max_columns: int = 3,
         weights: Sequence[float] = (),
         gap: int = GAP,
-        grow: bool = False,
+        grow: float = 0.0,
     ) -> None:
         super().__init__(parent, gap=gap)
         self._min_width = min_width
@@ -128,7 +128,7 @@ class CardGrid(_ItemLayout):
     def _extra(self, spare: int, heights: list[int]) -> int:
         if not self._grow or spare <= 0 or not heights:
             return 0
-        return min(spare // len(heights), max(heights) // 2)
+        return min(spare // len(heights), int(max(heights) * self._grow))
 
     def _place_rows(
         self, rows: list[list[QLayoutItem]], widths: list[int], heights: list[int], rect: QRect

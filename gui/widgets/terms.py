@@ -61,6 +61,13 @@ TERMS: dict[str, object] = {
         "Terms",
         "The most memory the worker and its children held at one time, as the system counts.",
     ),
+    "file-backed": QT_TRANSLATE_NOOP(
+        "Terms",
+        "Memory that mirrors a file can be dropped and read again; anonymous memory cannot.",
+    ),
+    "distribution": QT_TRANSLATE_NOOP(
+        "Terms", "The share of values up to each value; a percentile is a point on the line."
+    ),
     "kv cache": QT_TRANSLATE_NOOP(
         "Terms", "What a language model keeps of earlier tokens; it grows with the context."
     ),

@@ -390,13 +390,13 @@ class BenchmarkPage(Page):
         self.bars = BarChart("Peak memory, MB", "MB", parts=("weights", "KV cache and working memory"))
         self.bars.set_bars(
             [
-                Bar("Q4_K_M", 370, LLAMA, 80),
-                Bar("INT8", 530, VINO, 115),
-                Bar("int4", 470, ORT, 100),
-                Bar("F16", 820, ORIGINAL, 80),
+                Bar("Q4_K_M", (370, 80), LLAMA),
+                Bar("INT8", (530, 115), VINO),
+                Bar("int4", (470, 100), ORT),
+                Bar("F16", (820, 80), ORIGINAL),
             ]
         )
-        grid = CardGrid(min_width=400, weights=(622, 364), grow=True)
+        grid = CardGrid(min_width=400, weights=(622, 364), grow=0.5)
         grid.addWidget(Card("Decode, tokens per second").add(self.decode, 1))
         grid.addWidget(
             Card("Against the original, so far")

@@ -17,7 +17,7 @@ from backends.domain.model import ModelFormat, ModelKind, SourceModel, TensorCon
 from backends.domain.result import ConfigurationResult, QualityScore, RunRecord
 from backends.frameworks.base import JobContext
 from backends.jobs.context import Context
-from backends.optimization.gates import Evidence, evaluate
+from backends.optimization.gates import Evidence, evaluate, speed_thresholds
 from backends.storage.history import History
 from backends.workflow.wizard import Choice, WizardState
 from gui.wizard.pages.measuring import Ears, Work
@@ -117,7 +117,8 @@ class Simulation:
         ears.on_start(run_id)
         configurations = [Configuration(a) for a in (work.original, *work.artifacts)]
         protocol: Protocol = QUICK
-        plan = Plan(configurations[0], tuple(configurations[1:]), self._workload(work), protocol, (2.0,))
+        thresholds = speed_thresholds(work.gates, work.original.kind)
+        plan = Plan(configurations[0], tuple(configurations[1:]), self._workload(work), protocol, thresholds)
         world = self._world(job, ears)
 
         def keep(result: ConfigurationResult) -> None:
@@ -137,11 +138,8 @@ class Simulation:
             job.emit(Progress(number / len(outcome.results), f"{result.label}: quality"))
             judged = self._judged(result, original)
             readings = [reading for reading in outcome.readings if reading.label == result.label]
-            keep(
-                replace(
-                    judged, gates=() if judged.failure else evaluate(Evidence(judged, original, readings))
-                )
-            )
+            evidence = Evidence(judged, original, readings)
+            keep(replace(judged, gates=() if judged.failure else evaluate(evidence, work.gates)))
         history.finish(run_id)
         return history.run(run_id)
 

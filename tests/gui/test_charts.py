@@ -9,12 +9,16 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QMenu
 
+from backends.benchmarking.statistics import percentiles
 from backends.domain.errors import BadInput
-from gui.charts.bar_chart import Bar, BarChart, Histogram
+from gui.charts.bar_chart import Bar, BarChart
 from gui.charts.buffers import SeriesBuffer
+from gui.charts.distribution_chart import DistributionChart
 from gui.charts.export import save_csv, save_png
+from gui.charts.flags import FlagMark, crowded, kinds_of
 from gui.charts.labels import Anchor, Box, place
 from gui.charts.line_chart import LineChart
+from gui.charts.pair_chart import PairChart
 from gui.charts.plot import Chart
 from gui.charts.redraw import redraw_clock
 from gui.charts.scatter_chart import GateRegion, ScatterChart, ScatterPoint
@@ -206,7 +210,7 @@ def test_menus_of_pyqtgraph_stay_out_of_sight(line: LineChart) -> None:
 
 
 def test_an_empty_chart_draws_and_says_nothing(show) -> None:
-    for chart in (LineChart("a"), BarChart("b"), Histogram("c"), ScatterChart("d", "x", "y")):
+    for chart in (LineChart("a"), BarChart("b"), DistributionChart("c"), ScatterChart("d", "x", "y")):
         show(chart)
         assert chart.readout_at(QPointF(0, 0)) == ""
         assert len(chart.csv_rows()) == 1
@@ -214,19 +218,70 @@ def test_an_empty_chart_draws_and_says_nothing(show) -> None:
 
 def test_bars(show) -> None:
     chart = BarChart("Memory", "MB", parts=("weights", "working"))
-    chart.set_bars([Bar("Q4_K_M", 370, Hue("llama.cpp"), 80), Bar("F16", 820, ORIGINAL, 80)])
+    chart.set_bars([Bar("Q4_K_M", (370, 80), Hue("llama.cpp")), Bar("F16", (820, 80), ORIGINAL)])
     show(chart)
     assert chart.readout_at(QPointF(100, 0)).splitlines() == ["Q4_K_M", "weights  370 MB", "working  80 MB"]
     assert chart.csv_rows()[0] == ["configuration", "weights_MB", "working_MB"]
-    chart.set_bars([Bar("one", 1, ORIGINAL)])
+    chart.set_bars([Bar("one", (1,), ORIGINAL)])
     chart.redraw()
 
 
-def test_a_histogram_counts(show) -> None:
-    chart = Histogram("Gaps", "ms")
-    chart.set_values([1.0] * 30 + [2.0] * 10, Hue("OpenVINO"))
+def test_a_distribution_tells_shares_and_percentiles(show) -> None:
+    chart = DistributionChart("Gaps", "ms")
+    chart.set_series({"fast": Hue("OpenVINO"), "slow": ORIGINAL})
+    fast = np.array([1.0] * 75 + [2.0] * 25)
+    chart.set_values("fast", fast, percentiles(fast.tolist()))
     show(chart)
-    assert chart.readout_at(QPointF(1.01, 5)).endswith("30")
+    assert chart.readout_at(QPointF(1.5, 5)).splitlines() == ["up to 1.5 ms", "fast  75% · p50 1 · p95 2"]
+    assert chart.count("fast") == 100
+    assert chart.csv_rows()[:2] == [["series", "ms"], ["fast", 1.0]]
+
+
+def test_an_outlier_does_not_squeeze_a_distribution(show) -> None:
+    chart = DistributionChart("Gaps", "ms")
+    chart.set_series({"one": ORIGINAL})
+    values = np.concatenate([np.linspace(10, 20, 999), [5_000.0]])
+    chart.set_values("one", values, percentiles(values.tolist()))
+    show(chart)
+    assert chart.plot.vb.viewRange()[0][1] < 30
+    assert chart.beyond == 5
+
+
+def test_flags_that_crowd_stand_together() -> None:
+    busy = "other programs used {0} % of a core; the busiest was {1}"
+    marks = [FlagMark(x, (busy.format(30 + x, "make"),), f"a, pair {x}") for x in (1, 2, 3)]
+    marks.append(FlagMark(20, ("the processor's frequency fell by 12%",), "b, pair 9"))
+    spans = crowded(marks, reach=5)
+    assert [(span.start, span.end) for span in spans] == [(1, 3), (20, 20)]
+    assert spans[0].text.splitlines() == ["3 readings were disturbed:", f"3× {busy.format(33, 'make')}"]
+    assert spans[1].text == "b, pair 9: the processor's frequency fell by 12%"
+    many = [FlagMark(0, tuple(f"{word} happened" for word in "abcdef"))]
+    assert kinds_of(many)[-1] == "and 2 other reasons"
+
+
+def test_a_busy_machine_does_not_rule_the_chart_over(line: LineChart) -> None:
+    for x in range(40):
+        line.add_flag(float(x), "other programs used 31 % of a core", who=f"a, pair {x}")
+    line.redraw()
+    layer = line._flag_layer
+    assert not [item for item in layer._lines if item.isVisible()]
+    assert [span for span in layer.spans if len(span.marks) == 40]
+    assert "40 readings" in line.readout_at(QPointF(22.0, 30))
+    line.clear_flags()
+    assert "40 readings" not in line.readout_at(QPointF(22.0, 30))
+
+
+def test_pairs_show_the_gate_and_name_the_looks(show) -> None:
+    chart = PairChart("Ratios", 2.0, (6, 12))
+    chart.set_series({"one": Hue("OpenVINO")})
+    for pair in range(1, 9):
+        chart.append("one", pair, 1.2)
+    show(chart)
+    low, high = chart.plot.vb.viewRange()[1]
+    assert low < 1.2 < 2.0 < high, "the gate is in sight though all ratios are far from it"
+    assert "look after 6 pairs" in chart.readout_at(QPointF(6.1, 1.2))
+    assert "look" not in chart.readout_at(QPointF(4.0, 1.2))
+    assert chart.csv_rows()[0] == ["series", "pair", "ratio"]
 
 
 @pytest.fixture

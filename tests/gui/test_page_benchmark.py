@@ -12,12 +12,18 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QPushButton
 
 from backends.benchmarking import metrics
+from backends.domain.artifact import Configuration
+from backends.domain.energy import DomainEnergy, EnergyReading
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Log, Progress, Sample
+from backends.domain.metric import Interval, MemoryReading
 from backends.jobs.context import Context
 from gui.app import Services
 from gui.wizard.pages.benchmark import BenchmarkPage, Phase
+from gui.wizard.pages.entries import entries_of
 from gui.wizard.pages.live import LiveRun
+from gui.wizard.pages.live_machine import MachineCharts
+from gui.wizard.pages.live_memory import by_kind, by_use
 from gui.wizard.pages.measuring import PauseGate
 from gui.wizard.pages.saving import ask_where, file_name
 from tests.gui.simulated import LANGUAGE, VISION, Simulation, wizard_state, work
@@ -118,12 +124,15 @@ def test_charts_show_what_was_measured(stage) -> None:
     assert len(charts.latency.data("OpenVINO INT8")) == 6
     assert charts.latency.data("OpenVINO INT8").y[0] == pytest.approx(1000 / 33, rel=0.1)
     assert len(charts.ratio.data("OpenVINO INT8")) >= 6
-    assert len(charts.machine.data("other programs"))
-    assert {bar.label for bar in charts.memory.bars} == {"F16", "Q4_K_M", "INT8", "INT4"}
-    assert all(bar.solid and bar.pale for bar in charts.memory.bars)
+    assert len(charts.machine.load.data("other programs"))
+    assert {bar.label for bar in charts.memory.use.bars} == {"F16", "Q4_K_M", "INT8", "INT4"}
+    assert all(len(bar.parts) == 4 and all(bar.parts) for bar in charts.memory.use.bars)
+    totals = [[bar.total for bar in chart.bars] for chart in (charts.memory.use, charts.memory.kind)]
+    assert totals[0] == pytest.approx(totals[1])
     assert any("other programs used 3" in flag.reason for flag in charts.rate.flags)
     assert "First token: Q4_K_M" in charts.latency_card.note.text()
-    assert "3.00 GHz · 50 °C" in charts.machine_card.note.text()
+    assert charts.machine.load_card.note.text() == "3.00 GHz · 50.0 °C"
+    assert charts.distribution.count("OpenVINO INT8") == 6 * 127
     assert "disturbed" in page.so_far.note.text()
 
 
@@ -318,7 +327,102 @@ def test_flags_at_one_moment_are_one_mark() -> None:
     for reason in ("x", "y"):
         live.hear(Sample("a", metrics.FLAG, 3.0, 0))
         live.hear(Log(f"a, pair 1: {reason}"))
-    assert [(mark.t_s, mark.text) for mark in live.marks] == [(3.0, "a, pair 1: x\npair 1: y")]
+    assert [(mark.t_s, mark.who, mark.reasons) for mark in live.marks] == [(3.0, "a, pair 1", ["x", "y"])]
+
+
+def test_who_uses_the_machine_is_said_while_it_lasts() -> None:
+    live = LiveRun(["a"], metrics.DECODE)
+    busy = "other programs used 31 % of a core; the busiest was Make"
+    live.hear(Sample("a", metrics.DECODE, 3.0, 40.0))
+    live.hear(Sample("a", metrics.FLAG, 3.0, 0))
+    live.hear(Log(f"a, pair 1: {busy}"))
+    assert live.busy == busy
+    live.hear(Sample("a", metrics.DECODE, 6.0, 40.0))
+    live.hear(Sample("a", metrics.FLAG, 6.0, 0))
+    live.hear(Log("a, pair 2: the same engine twice in a row differed by 9% (A–A control)"))
+    assert live.busy == "", "a flag on the readings says nothing of other programs"
+
+
+def test_a_busy_machine_is_told_before_and_during(stage) -> None:
+    one = stage(disturbed=tuple(range(200)), wait_at=4)
+    page = one.enter()
+    one.qtbot.waitUntil(lambda: page.live.disturbed > 0)
+    assert page.notice.isVisibleTo(page)
+    assert page.notice.sentence.text().startswith("Just now: other programs used 3")
+    one.finish()
+
+
+def test_the_gates_of_the_settings_are_what_is_judged_by(stage, services: Services) -> None:
+    services.settings.change(gate_thresholds={"decode_speed": 1.5, "accuracy": 0.9})
+    one = stage()
+    one.enter()
+    page = one.finish()
+    assert [row[-1] for row in so_far(page)] == ["≥ 1.5× holds", "≥ 1.5× holds", "≥ 1.5× holds"]
+    made = next(r for r in services.store.state.results if r.label == "llama.cpp Q4_K_M")
+    gates = {found.gate.name: found.gate.threshold for found in made.gates}
+    assert (gates["decode_speed"], gates["accuracy"], gates["memory"]) == (1.5, 0.9, 0.5)
+    services.settings.change(gate_thresholds={})
+    page.on_enter()
+    assert page.phase is Phase.ENDED, "other gates are no reason to measure again"
+
+
+def test_topics_show_their_cards_only(stage) -> None:
+    one = stage()
+    one.enter()
+    page = one.finish()
+    charts = page.charts
+    shown = {
+        "overview": {charts.rate_card, page.so_far, charts.latency_card, charts.memory.use_card},
+        "pairs": {charts.ratio_card, page.so_far},
+        "latency": {charts.latency_card, charts.distribution_card},
+        "memory": {charts.memory.use_card, charts.memory.kind_card},
+    }
+    for topic, cards in shown.items():
+        page.topics.choose(topic)
+        everything = {*charts.cards, page.so_far, charts.machine.untold_card}
+        assert {card for card in everything if card.isVisibleTo(page)} == cards
+    one.page.again()
+    assert page.topics.tabs.topic == "memory", "another run does not throw the user back"
+    one.finish()
+
+
+def test_the_machine_shows_what_it_tells_and_says_why_it_does_not(stage) -> None:
+    one = stage()
+    one.enter()
+    page = one.finish()
+    page.topics.choose("machine")
+    machine = page.charts.machine
+    assert set(machine.charts) == {metrics.FREQUENCY, metrics.TEMPERATURE}
+    assert len(machine.charts[metrics.TEMPERATURE].data("Temperature"))
+    assert [(row.label, row.value) for row in machine.untold.rows] == [("Power", "not measured")]
+    assert machine.untold.rows[0].note
+    assert machine.untold_card.isVisibleTo(page)
+
+
+def test_power_is_a_chart_where_it_is_measured(qtbot) -> None:
+    entries = entries_of([Configuration(a) for a in (work().original, *work().artifacts[:1])])
+    machine, made = MachineCharts(entries, None), []
+    machine.card_made.connect(made.append)
+    machine.show_power({"original F16": EnergyReading("new token", why_not="Ask the administrator.")})
+    assert machine.untold.rows[-1].note == "Ask the administrator."
+    joules = Interval(0.5, 0.4, 0.6, 0.95, 3)
+    counted = DomainEnergy("package-0", "powercap", 4.0, 14.2, joules, joules)
+    machine.show_power({"original F16": EnergyReading("new token", (counted,), 3, 10.0)})
+    assert [card.chart.name for card in made] == ["Power while working, W (package-0)"]
+    assert machine.power.bars[0].parts == pytest.approx((4.0, 10.2))
+    assert machine.power.bars[1].text == "not yet measured"
+    assert "Power" not in [row.label for row in machine.untold.rows]
+    for widget in (*made, machine.load_card, machine.untold_card):
+        qtbot.addWidget(widget)
+
+
+def test_memory_is_split_twice_and_both_splits_are_the_peak() -> None:
+    reading = MemoryReading(100, 70, 30, 20, 60, 10, "VmHWM")
+    assert by_use(reading) == (60, 10, 20, 10)
+    assert by_kind(reading) == (70, 30)
+    mapped = replace(reading, weights_bytes=500, anonymous_peak_bytes=None)
+    assert by_use(mapped) == (100, 0, 0, 0), "a mapped file need not be read whole"
+    assert by_kind(mapped) is None
 
 
 def test_keys_reach_every_button(stage, qtbot) -> None:

@@ -81,7 +81,7 @@ def test_weights_hold_only_for_a_full_row() -> None:
 
 def test_a_grown_grid_takes_spare_height_within_limits(show) -> None:
     holder = QWidget()
-    grid = CardGrid(holder, min_width=100, grow=True)
+    grid = CardGrid(holder, min_width=100, grow=0.5)
     child = QWidget()
     child.setMinimumHeight(100)
     grid.addWidget(child)

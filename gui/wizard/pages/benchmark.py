@@ -14,19 +14,21 @@ from backends.domain.events import Cancelled, Event, Failed
 from backends.domain.model import SourceModel
 from backends.domain.result import ConfigurationResult, RunRecord
 from backends.frameworks.base import JobContext
+from backends.optimization.gates import default_gates, known_thresholds, with_thresholds
 from backends.storage.history import History
 from gui.jobs.runner import Job, Terminal
 from gui.widgets.banner import NoticeBanner
 from gui.widgets.chip import Legend
-from gui.widgets.flow import CardGrid
 from gui.widgets.text import Role, label
+from gui.widgets.topics import Topics
 from gui.widgets.units import time_left
 from gui.wizard.page import Page
 from gui.wizard.pages.entries import entries_of
 from gui.wizard.pages.live import BUSY, LiveRun
-from gui.wizard.pages.live_charts import LiveCharts
+from gui.wizard.pages.live_charts import MACHINE, LiveCharts
 from gui.wizard.pages.measured_words import rate_words, say
 from gui.wizard.pages.measuring import Ears, PauseGate, Work, measure
+from gui.wizard.pages.saving import ChartCard
 from gui.wizard.pages.so_far import SoFarCard
 from gui.wizard.pages.summary_card import SummaryCard
 
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 
 Measure = Callable[[Work, JobContext, History, Ears], RunRecord]
 PLANS = {"quick": QUICK, "standard": STANDARD, "thorough": THOROUGH}
-SPEED_THRESHOLD = 2.0  # what compare() decides, whatever the gates ask for
 _ALTERNATING: object = QT_TRANSLATE_NOOP("Measured", "in alternating pairs, one at a time.")
 _STOPS: object = QT_TRANSLATE_NOOP("Measured", "Stops by itself when the answer is clear.")
 
@@ -50,6 +51,8 @@ class Phase(Enum):
 
 class BenchmarkPage(Page):
     """Starts when entered with something that was not measured yet; goes on while others are visited."""
+
+    max_width = 2000  # charts are the better for it
 
     run_started = Signal(str)  # run id; from the worker's thread
     result_arrived = Signal(object)  # ConfigurationResult; from the worker's thread
@@ -125,8 +128,10 @@ class BenchmarkPage(Page):
         state = self._services.store.state
         if state.source is None or state.original is None or not state.made:
             return None
-        depth = self._services.settings.value.benchmark_depth
-        return Work(state.source, state.original, state.made, depth if depth in PLANS else "quick")
+        settings = self._services.settings.value
+        depth = settings.benchmark_depth if settings.benchmark_depth in PLANS else "quick"
+        gates = with_thresholds(default_gates(), known_thresholds(settings.gate_thresholds))
+        return Work(state.source, state.original, state.made, depth, gates)
 
     def _hear(self, events: list[Event]) -> None:
         if self.live is None or self.charts is None:
@@ -141,13 +146,24 @@ class BenchmarkPage(Page):
             return
         self.charts.show(self.live)
         self.so_far.show_run(self.live)
-        if self.live.warnings:
-            sentence = " ".join(text.removeprefix(BUSY).capitalize() for text in self.live.warnings)
-            remedy = self.tr(
-                "Figures are more certain when other programs rest. Disturbed pairs are repeated once."
-            )
-            self.notice.show_notice(sentence, remedy)
+        self._show_notice(self.live)
         self._show_phase()
+
+    def _show_notice(self, live: LiveRun) -> None:
+        """Who uses the machine: before measuring, and now. Once it is there it stays: it must not flicker."""
+        before = " ".join(_sentence(text.removeprefix(BUSY)) for text in live.warnings)
+        if live.busy:
+            sentence = self.tr("Just now: {0}.").format(live.busy)
+        elif live.disturbed:
+            sentence = self.tr("Calm now; {0} readings were disturbed so far.").format(live.disturbed)
+        else:
+            sentence = before
+        if not sentence or self._phase is Phase.ENDED:
+            return
+        self.notice.show_notice(
+            sentence,
+            self.tr("Figures are more certain when other programs rest. Disturbed pairs are repeated once."),
+        )
 
     @Slot(str)
     def _take_run(self, run_id: str) -> None:
@@ -197,21 +213,25 @@ class BenchmarkPage(Page):
         ordered = (*made, *(entry for entry in entries if entry.original))
         self.live = LiveRun([entry.label for entry in ordered], words.main, words.latency)
         self.legend.set_entries({entry.label: entry.hue for entry in ordered})
-        self.charts = LiveCharts(words, ordered, SPEED_THRESHOLD, self)
-        self.so_far = SoFarCard(words, ordered, SPEED_THRESHOLD, PLANS[work.depth].looks)
+        looks, gate = PLANS[work.depth].looks, work.speed_gate.threshold
+        hardware = self._services.store.state.hardware
+        self.charts = LiveCharts(words, ordered, gate, looks, hardware, self)
+        self.so_far = SoFarCard(words, ordered, gate, looks)
         self.summary.hide()
         self.empty.hide()
-        self._grid.clear()
-        charts = self.charts
-        cards = (
-            *(charts.rate_card, self.so_far, charts.latency_card),
-            *(charts.memory_card, charts.ratio_card, charts.machine_card),
-        )
-        for card in cards:
-            self._grid.addWidget(card)
-        for chart_card in charts.cards:
-            chart_card.failed.connect(self.show_error)
+        self.topics.set_topics(self.charts.titles(), self.charts.topics(self.so_far))
+        self.topics.show()
+        for card in self.charts.cards:
+            card.failed.connect(self.show_error)
+        self.charts.machine.card_made.connect(self._add_card)
         self._show_live()
+
+    @Slot(object)
+    def _add_card(self, card: ChartCard) -> None:
+        """A figure of the machine that came for the first time."""
+        card.failed.connect(self.show_error)
+        if self.charts is not None:
+            self.topics.add_card(MACHINE, card, before=self.charts.machine.untold_card)
 
     def _lay_out(self) -> None:
         self.header.set_text(
@@ -222,10 +242,11 @@ class BenchmarkPage(Page):
         self.summary = SummaryCard()
         self.summary.hide()
         self.empty = label(self.tr("Nothing is being measured."), Role.MUTED, wrap=True)
-        self._grid = CardGrid(min_width=400, weights=(556, 428), grow=True)
+        self.topics = Topics(min_width=400, weights=(556, 428))
+        self.topics.hide()
         for widget in (self.notice, self.legend, self.summary, self.empty):
             self.add(widget)
-        self.add(self._grid, 1)
+        self.add(self.topics, 1)
 
     def _make_actions(self) -> None:
         self._pause = self.make_action(self.tr("Pause"), self.pause)
@@ -271,3 +292,8 @@ class BenchmarkPage(Page):
         if self.summary.isVisibleTo(self):
             return self.tr("Measured; stored in History")
         return self.tr("Stopped; what was measured is in History")
+
+
+def _sentence(text: str) -> str:
+    """With a capital first letter; names of programs stay as they are."""
+    return text[:1].upper() + text[1:]

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from backends.benchmarking import metrics
+from backends.domain.energy import EnergyReading
 from backends.domain.events import Event, Log, Progress, Sample
-from backends.domain.metric import Interval
+from backends.domain.metric import Interval, MemoryReading
 from backends.domain.result import ConfigurationResult
 
 QUALITY_SHARE = 0.15  # of the progress bar, for what comes after measuring
 QUALITY = ": quality"
 BUSY = "Before measuring: "
+CONTROL = "(A–A control)"  # a flag on the readings themselves; all others are on the machine
 RESAMPLES = 2_000  # for the eye; the results of a run take more
 CONFIDENCE = 0.983
 
@@ -35,14 +37,11 @@ class Band:
 
 @dataclass
 class Mark:
-    """Why a reading is doubted; reasons at the same moment stand together."""
+    """Why the reading ``who`` ("llama.cpp Q4_K_M, pair 3") is doubted; reasons of a moment stand together."""
 
     t_s: float
+    who: str
     reasons: list[str]
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.reasons)
 
 
 @dataclass
@@ -57,11 +56,20 @@ class Track:
     first_token_s: list[float] = field(default_factory=list)
     latency_s: list[float] = field(default_factory=list)  # the median of each turn
     latency_band: Band = field(default_factory=Band)  # and where the middle half of its values lies
+    latencies_s: list[float] = field(default_factory=list)  # all that were told, thinned where there are many
     looked_at: int = 0
     looked: Interval | None = None  # the running interval when it was looked at
-    peak_bytes: float = 0.0
-    weights_bytes: float = 0.0
     result: ConfigurationResult | None = None
+
+    @property
+    def memory(self) -> MemoryReading | None:
+        """It is read in a run of its own, after the pairs."""
+        return self.result.memory if self.result else None
+
+    @property
+    def energy(self) -> EnergyReading | None:
+        """As the memory; ``None`` too where nobody asked for it."""
+        return self.result.energy if self.result else None
 
     @property
     def ratio(self) -> Interval | None:
@@ -88,13 +96,14 @@ class LiveRun:
         self.warnings: list[str] = []  # what would disturb, said before measuring
         self.marks: list[Mark] = []
         self.now: dict[str, float] = {}  # the newest figure of the machine, by metric
+        self.busy = ""  # what disturbed the newest reading
         self.what = ""
         self.fraction: float | None = None
         self.remaining_s: float | None = None
         self.disturbed = 0
         self._judging = False
         self._step = (0.0, 0.0)
-        self._flagged: tuple[str, float] | None = None
+        self._flagged: float | None = None  # when; its reason follows
         self._low = 0.0
         self._turn: list[Sample] = []  # the latencies of the turn in hand
         self.pair = 0
@@ -106,8 +115,6 @@ class LiveRun:
             metrics.RATIO_HIGH: self._ratio_high,
             metrics.LOOK: self._look,
             metrics.FLAG: self._flag,
-            metrics.PEAK: lambda track, sample: setattr(track, "peak_bytes", sample.value),
-            metrics.WEIGHTS: lambda track, sample: setattr(track, "weights_bytes", sample.value),
         }
 
     @property
@@ -143,12 +150,14 @@ class LiveRun:
             return
         values = sorted(sample.value for sample in turn)
         last = len(values) - 1
+        track.latencies_s += values
         track.latency_s.append(median(values))
         track.latency_band.add(turn[-1].t_s, values[round(last / 4)], values[round(3 * last / 4)])
 
     def _rate(self, track: Track, sample: Sample) -> None:
         from backends.benchmarking import statistics
 
+        self.busy = ""
         track.rates.append(sample.value)
         track.rate = statistics.rate_interval(track.rates, RESAMPLES)
         if track.rate is not None and len(track.rates) > 1:
@@ -165,20 +174,22 @@ class LiveRun:
 
     def _flag(self, track: Track, sample: Sample) -> None:
         """The reason follows in the next Log event."""
-        self._flagged = sample.series, sample.t_s
+        self._flagged = sample.t_s
 
     def _log(self, text: str) -> None:
         if text.startswith(BUSY):
             self.warnings.append(text)
         if self._flagged is None:
             return
-        (label, t_s), self._flagged = self._flagged, None
-        reason = text.removeprefix(f"{label}, ")
+        t_s, self._flagged = self._flagged, None
+        who, _, reason = text.partition(": ")
+        if CONTROL not in reason:
+            self.busy = reason
         if self.marks and self.marks[-1].t_s == t_s:
             self.marks[-1].reasons.append(reason)
             return
         self.disturbed += 1
-        self.marks.append(Mark(t_s, [f"{label}, {reason}"]))
+        self.marks.append(Mark(t_s, who, [reason]))
 
     def _progress(self, event: Progress) -> None:
         self.what = event.what.replace(": ", ", ", 1)

@@ -73,6 +73,7 @@ class RateWords:
     unit: str
     rate_title: str
     latency_title: str
+    distribution_title: str
     against: str
     subtitle: str
 
@@ -84,7 +85,8 @@ def rate_words(kind: ModelKind) -> RateWords:
             metrics.GAP,
             say(QT_TRANSLATE_NOOP("Measured", "tok/s")),
             say(QT_TRANSLATE_NOOP("Measured", "Decode, tokens per second")),
-            say(QT_TRANSLATE_NOOP("Measured", "Time to first token and gaps between tokens, ms")),
+            say(QT_TRANSLATE_NOOP("Measured", "Gaps between tokens, ms")),
+            say(QT_TRANSLATE_NOOP("Measured", "Share of gaps no longer than, ms")),
             say(QT_TRANSLATE_NOOP("Measured", "decode against original")),
             say(QT_TRANSLATE_NOOP("Measured", "The same token ids through every engine")),
         )
@@ -94,6 +96,7 @@ def rate_words(kind: ModelKind) -> RateWords:
         say(QT_TRANSLATE_NOOP("Measured", "inf/s")),
         say(QT_TRANSLATE_NOOP("Measured", "Inferences per second")),
         say(QT_TRANSLATE_NOOP("Measured", "Latency of single inferences, ms")),
+        say(QT_TRANSLATE_NOOP("Measured", "Share of latencies no longer than, ms")),
         say(QT_TRANSLATE_NOOP("Measured", "speed against original")),
         say(QT_TRANSLATE_NOOP("Measured", "The same inputs through every engine")),
     )

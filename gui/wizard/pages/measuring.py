@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backends.domain.artifact import Artifact
-from backends.domain.model import SourceModel
+from backends.domain.gate import Gate
+from backends.domain.model import ModelKind, SourceModel
 from backends.domain.result import ConfigurationResult, RunRecord
 from backends.frameworks.base import JobContext
 from backends.jobs.context import Context
+from backends.optimization.gates import Gates, default_gates
 from backends.storage.history import History
 
 
@@ -41,12 +43,22 @@ class PauseGate:
 
 @dataclass(frozen=True)
 class Work:
-    """What one run of the Benchmark page measures. ``depth``: "quick", "standard" or "thorough"."""
+    """What one run of the Benchmark page measures. ``depth``: "quick", "standard" or "thorough".
+
+    Other ``gates`` alone are no reason to measure again.
+    """
 
     source: SourceModel
     original: Artifact
     artifacts: tuple[Artifact, ...]
     depth: str = "quick"
+    gates: Gates = field(default_factory=default_gates, compare=False)
+
+    @property
+    def speed_gate(self) -> Gate:
+        """The one on the rate that is compared first: decode, or inferences."""
+        language = self.original.kind is ModelKind.LANGUAGE
+        return self.gates["decode_speed" if language else "inference_speed"]
 
 
 @dataclass(frozen=True)
@@ -63,5 +75,5 @@ def measure(work: Work, job: JobContext, history: History, ears: Ears) -> RunRec
     from backends.actions.bench import DEPTHS
     from backends.actions.compare import Comparison, compare
 
-    comparison = Comparison(work.source, work.original, work.artifacts, DEPTHS[work.depth])
+    comparison = Comparison(work.source, work.original, work.artifacts, DEPTHS[work.depth], gates=work.gates)
     return compare(comparison, job, history, ears.gate, ears.on_result, ears.on_start)

@@ -106,7 +106,7 @@ class SoFarCard(Card):
         return self.tr("About {0} more pairs would decide.").format(found.more_pairs)
 
     def _sentence(self, live: LiveRun) -> str:
-        """ "Pair 9 of at least 12. One reading was disturbed (dashed marks): …" """
+        """ "Pair 9 of at least 12. One reading was disturbed: …" """
         parts = [self._original(live)]
         if live.pair:
             look = next((look for look in self._looks if look >= live.pair), self._looks[-1])
@@ -123,8 +123,8 @@ class SoFarCard(Card):
         return self.tr("Original: {0} {1}.").format(known[0], self._unit) if known else ""
 
     def _disturbed(self, live: LiveRun) -> str:
-        last = live.marks[-1].reasons[0]
+        last = f"{live.marks[-1].who}, {live.marks[-1].reasons[0]}"
         if live.disturbed == 1:
-            return self.tr("One reading was disturbed (dashed mark): {0}.").format(last)
-        text = self.tr("{0} readings were disturbed (dashed marks), the last: {1}.")
+            return self.tr("One reading was disturbed (marked on the charts): {0}.").format(last)
+        text = self.tr("{0} readings were disturbed (marked on the charts), the last: {1}.")
         return text.format(live.disturbed, last)

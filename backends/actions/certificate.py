@@ -272,6 +272,7 @@ def _protocol(setup: RunSetup) -> Protocol:
         restarts=setup.restarts,
         idle_s=setup.idle_s,
         arm_s=setup.arm_s,
+        token_arm_s=setup.token_arm_s,
         confidence=setup.confidence,
         resamples=setup.resamples,
         seed=setup.seed,

@@ -56,6 +56,7 @@ def setup_of(comparison: Comparison) -> RunSetup:
         new_tokens=rules.new_tokens,
         idle_s=rules.idle_s,
         arm_s=rules.arm_s,
+        token_arm_s=rules.token_arm_s,
         confidence=rules.confidence,
         resamples=rules.resamples,
         seed=rules.seed,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from backends.benchmarking import metrics, sampling
+from backends.benchmarking import energy, metrics, sampling
 from backends.benchmarking.clock import Clock
+from backends.benchmarking.energy import Counters
 from backends.benchmarking.protocol import Plan, warm_up_workload
 from backends.benchmarking.sampling import Limits, OpenSampler, Surroundings
 from backends.benchmarking.seats import OpenEngine, PairVoid, Seat
+from backends.domain.energy import EnergyReading, GridIntensity
 from backends.domain.metric import Measurement, MemoryReading, Workload
 from backends.domain.result import ConfigurationResult, Reading
-from backends.frameworks.base import JobContext
+from backends.frameworks.base import EngineHandle, JobContext
 
+T = TypeVar("T")
 CpuTime = Callable[[int], float]  # processor seconds the process of this id and its children have used
 
 
@@ -39,6 +43,8 @@ class Surface:
     on_result: Callable[[ConfigurationResult], None] = _nothing
     cpu_time: CpuTime | None = None
     limits: Limits = field(default_factory=Limits)
+    counters: Counters | None = None  # of energy; None where nobody asked for it
+    grid: GridIntensity | None = None  # for carbon beside the energy
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,24 @@ class Bench:
         return Arm(measurement, around, self._cpu_percent(used_s, self._cpu_time(handle.pid), around))
 
     def memory(self, seat: Seat) -> MemoryReading | None:
-        """In a fresh worker: the marks of a timed one hold what the timing left behind.
+        """In a fresh worker: the marks of a timed one hold what the timing left behind."""
+        return self._apart(seat, "Memory", lambda handle: handle.memory(self._plan.workload))
+
+    def energy(self, seat: Seat) -> EnergyReading | None:
+        """In a fresh worker and with all others closed: an idle one that spins would be counted."""
+        surface, counters = self._surface, self._surface.counters
+        if counters is None:
+            return None
+        self.close()
+        clock, job, work = surface.clock, surface.job, self._plan.workload
+        return self._apart(
+            seat,
+            "Energy",
+            lambda handle: energy.measure(handle, seat.label, work, counters, clock, job, surface.grid),
+        )
+
+    def _apart(self, seat: Seat, what: str, read: Callable[[EngineHandle], T]) -> T | None:
+        """``read`` on a worker of its own.
 
         ``None`` where it fails; the notes say why, and the configuration, which did run, is not given up.
         """
@@ -111,9 +134,9 @@ class Bench:
             self._surface.job.check_cancelled()
             try:
                 with seat.watched():
-                    reading = seat.open().memory(self._plan.workload)
+                    reading = read(seat.open())
             except PairVoid as lost:
-                self._note(f"Memory could not be measured. {lost}")
+                self._note(f"{what} could not be measured. {lost}")
             else:
                 seat.close()
                 return reading

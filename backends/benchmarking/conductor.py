@@ -31,8 +31,7 @@ from backends.benchmarking.summary import (
     summarise,
 )
 from backends.domain.events import Started
-from backends.domain.metric import MemoryReading
-from backends.domain.result import Flag, Reading
+from backends.domain.result import ConfigurationResult, Flag, Reading
 
 __all__ = ["Outcome", "Surface", "run"]
 
@@ -41,12 +40,17 @@ WARM_UP_UNITS = 2  # of progress, a pair being one: a full pass and three readin
 PAIRS_TO_SHOW = 3  # from here on a running interval is worth drawing
 
 
-def run(plan: Plan, surface: Surface, earlier: Sequence[Reading] = ()) -> Outcome:
+def run(
+    plan: Plan,
+    surface: Surface,
+    earlier: Sequence[Reading] = (),
+    finished: Sequence[ConfigurationResult] = (),
+) -> Outcome:
     """Measure ``plan``; emits Started, Progress, Sample and Log, and no terminal event.
 
     ``earlier`` are the readings of an interrupted run of the same plan, or of one with fewer looks: their
-    pairs are not measured again. A configuration that cannot be run says why in its result's ``failure``; the
-    others go on.
+    pairs are not measured again, and of what is in its ``finished`` results neither memory nor energy. A
+    configuration that cannot be run says why in its result's ``failure``; the others go on.
 
     Raises JobCancelled between two arms. All workers are closed then, and whole pairs have been handed over;
     ``summary.summarise`` makes results of them.
@@ -54,7 +58,7 @@ def run(plan: Plan, surface: Surface, earlier: Sequence[Reading] = ()) -> Outcom
     surface.job.emit(Started(f"Measuring {len(plan.candidates) + 1} configurations"))
     narrator = Narrator(surface.job)
     with closing(Bench(plan, surface, narrator.note)) as bench:
-        return _Conductor(plan, surface, narrator, bench, earlier).run()
+        return _Conductor(plan, surface, narrator, bench, earlier, finished).run()
 
 
 @dataclass(frozen=True)
@@ -69,14 +73,23 @@ class _Turn:
 
 class _Conductor:
     def __init__(
-        self, plan: Plan, surface: Surface, narrator: Narrator, bench: Bench, earlier: Sequence[Reading]
+        self,
+        plan: Plan,
+        surface: Surface,
+        narrator: Narrator,
+        bench: Bench,
+        earlier: Sequence[Reading],
+        finished: Sequence[ConfigurationResult],
     ) -> None:
         self.plan = plan
         self.surface = surface
         self.narrator = narrator
         self.bench = bench
         self.readings = list(earlier)
-        self.memory: dict[str, MemoryReading] = {}
+        self.books = {seat.label: Notebook() for seat in bench.seats}
+        for result in finished:
+            if result.label in self.books and not result.failure:
+                self.books[result.label] = Notebook(result.engine, result.memory, energy=result.energy)
         self.restart = 0
         self.earlier_s = max((r.t_s for r in earlier), default=0.0)
         self.settled = 0  # seats whose first warm-up is counted
@@ -122,20 +135,26 @@ class _Conductor:
     def finish(self, seat: Seat) -> None:
         """Memory, then the result of one configuration."""
         seat.close()
+        book = self.books[seat.label]
         if self.plan.memory:
             self.tell_progress(f"{seat.label}: memory")
-            memory = None if seat.failure else self.bench.memory(seat)
-            if memory is not None:
-                self.memory[seat.label] = memory
-                self.narrator.memory(seat.label, self.t_s, memory)
+            if not seat.failure and book.memory is None:
+                book.memory = self.bench.memory(seat)
+            if book.memory is not None:
+                self.narrator.memory(seat.label, self.t_s, book.memory)
             self.meter.done()
+        if not seat.failure and book.energy is None:
+            book.energy = self.bench.energy(seat)
         self.surface.on_result(
             result_of(self.plan, seat.label, seat.configuration, self.readings, self.notebook(seat))
         )
         self.tell_progress(f"{seat.label}: finished")
 
     def notebook(self, seat: Seat) -> Notebook:
-        return Notebook(seat.engine, self.memory.get(seat.label), seat.failure)
+        """With what the seat knows by now."""
+        book = self.books[seat.label]
+        book.engine, book.failure = seat.engine or book.engine, seat.failure
+        return book
 
     def block(self, block: Block, seat: Seat) -> None:
         """Two mirrored pairs, then the repeats of those that were flagged."""

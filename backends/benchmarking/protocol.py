@@ -24,7 +24,8 @@ class Protocol:
     restarts: int = 1  # fresh processes over which the pairs of each look are spread
     idle_s: float = 1.0  # before each arm
     arm_s: float = 2.0  # at least this long, or 64 tokens
-    warm_up_s: float = 0.5  # of one warm-up reading of a tensor model
+    token_arm_s: float = 0.5  # a generation that takes less is repeated: a scheduler's hiccup lasts as long
+    warm_up_s: float = 0.5  # of one warm-up reading at most
     warm_up_limit: int = 10
     steady_readings: int = 3
     steady_spread: float = 0.05
@@ -141,7 +142,8 @@ def token_workload(protocol: Protocol, token_ids: Sequence[int], context: int | 
     if not token_ids:
         raise BadInput("The text to measure with has no tokens.", "Choose another text.")
     ids = tuple(token_ids)
-    return TokenWorkload((ids * (length // len(ids) + 1))[:length], protocol.new_tokens)
+    prompt = (ids * (length // len(ids) + 1))[:length]
+    return TokenWorkload(prompt, protocol.new_tokens, min_duration_s=protocol.token_arm_s)
 
 
 def tensor_workload(protocol: Protocol, inputs: Path) -> TensorWorkload:
@@ -150,9 +152,7 @@ def tensor_workload(protocol: Protocol, inputs: Path) -> TensorWorkload:
 
 
 def warm_up_workload(protocol: Protocol, work: Workload) -> Workload:
-    """One warm-up reading: a generation is as it is, a tensor arm is cut short."""
-    if isinstance(work, TokenWorkload):
-        return work
+    """One warm-up reading: cut short, but never below a whole generation."""
     return replace(work, min_duration_s=min(work.min_duration_s, protocol.warm_up_s))
 
 

@@ -97,6 +97,19 @@ def rate_interval(values: Sequence[float], resamples: int = RESAMPLES, seed: int
     return Interval(float(np.median(sample)), low, high, RATE_CONFIDENCE, len(sample))
 
 
+def mean_interval(values: Sequence[float], confidence: float = RATE_CONFIDENCE) -> Interval:
+    """Mean with Student's interval, in the unit of the values; one value has none, and is both its bounds.
+
+    Raises ValueError for no values.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    if not len(sample):
+        raise ValueError("there is nothing to take the mean of")
+    mean = float(sample.mean())
+    reach = _student_reach(sample, confidence) if len(sample) > 1 else 0.0
+    return Interval(mean, mean - reach, mean + reach, confidence, len(sample))
+
+
 def more_pairs(ratios: Sequence[float], threshold: float, confidence: float = CONFIDENCE) -> int | None:
     """How many more pairs until the interval would leave ``threshold``, if ratio and scatter stay as seen.
 
@@ -155,11 +168,11 @@ def _student_below(t: float, freedom: int) -> float:
     return (1 + inside) / 2
 
 
-def _student_reach(logs: _Floats, confidence: float) -> float:
+def _student_reach(values: _Floats, confidence: float) -> float:
     """Half the width of Student's interval for the mean."""
-    n = len(logs)
+    n = len(values)
     quantile = student_quantile((1 + confidence) / 2, n - 1)
-    return quantile * float(logs.std(ddof=1)) / math.sqrt(n)
+    return quantile * float(values.std(ddof=1)) / math.sqrt(n)
 
 
 def _resampled(values: _Floats, resamples: int, seed: int) -> _Floats:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from backends.benchmarking import metrics, statistics
 from backends.benchmarking.protocol import Plan
 from backends.domain.artifact import Configuration
+from backends.domain.energy import EnergyReading
 from backends.domain.gate import Gate, Verdict
 from backends.domain.metric import Interval, LoadedEngine, MemoryReading
 from backends.domain.result import Comparison, ConfigurationResult, Reading
@@ -20,6 +21,7 @@ class Notebook:
     engine: LoadedEngine | None = None
     memory: MemoryReading | None = None
     failure: str = ""
+    energy: EnergyReading | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def result_of(
         latency_p99_s=latency.p99 if latency else None,
         ttft_p50_s=first_tokens.p50 if first_tokens else None,
         memory=book.memory,
+        energy=book.energy,
         comparisons=compare(plan, label, readings),
         failure=book.failure,
         label=label,

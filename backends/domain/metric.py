@@ -12,12 +12,14 @@ class TokenWorkload:
     """Greedy generation from fixed ids, end-of-sequence ignored; the same ids for every engine.
 
     ``sampling`` false is llama-bench's way: no token is chosen from the logits; arbitrary ids are fed, and a
-    token's time is when its logits are there.
+    token's time is when its logits are there. ``min_duration_s``: the same generation again and again, each
+    from an empty context, until so much time has passed; a tiny model's single one is over before the noise.
     """
 
     token_ids: tuple[int, ...]
     new_tokens: int = 128
     sampling: bool = True
+    min_duration_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,29 @@ Workload = TokenWorkload | TensorWorkload
 
 @dataclass(frozen=True)
 class TokenMeasurement:
-    """One generation. ``token_times_s``: seconds since the ids were handed over, one entry a new token."""
+    """One generation, or the same one several times over.
+
+    ``token_times_s``: seconds since the ids were handed over, one entry a new token; ``repeats``: those of
+    the passes after the first. Rates are over all passes together.
+    """
 
     prompt_tokens: int
     token_times_s: tuple[float, ...]
     token_ids: tuple[int, ...] = ()
+    repeats: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def passes(self) -> tuple[tuple[float, ...], ...]:
+        return (self.token_times_s, *self.repeats)
+
+    @property
+    def duration_s(self) -> float:
+        return sum(times[-1] for times in self.passes)
 
     @property
     def ttft_engine_s(self) -> float:
-        return self.token_times_s[0]
+        """The mean over the passes."""
+        return sum(times[0] for times in self.passes) / len(self.passes)
 
     @property
     def prefill_tokens_per_s(self) -> float:
@@ -51,11 +67,12 @@ class TokenMeasurement:
     @property
     def decode_tokens_per_s(self) -> float:
         """(n − 1) ÷ (t_n − t_1): the first token never counts as decode."""
-        return (len(self.token_times_s) - 1) / (self.token_times_s[-1] - self.token_times_s[0])
+        decoding_s = sum(times[-1] - times[0] for times in self.passes)
+        return sum(len(times) - 1 for times in self.passes) / decoding_s
 
     @property
     def gaps_s(self) -> tuple[float, ...]:
-        return tuple(after - before for before, after in pairwise(self.token_times_s))
+        return tuple(after - before for times in self.passes for before, after in pairwise(times))
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,7 @@ class RunSetup:
     hashes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # label -> file name -> sha256
     thresholds: Mapping[str, float] = field(default_factory=dict)  # gate -> what it was judged by
     stress: bool = False  # a stress run was asked for
+    token_arm_s: float = 0.0  # a generation was repeated until so much time had passed
 
 
 @dataclass(frozen=True)

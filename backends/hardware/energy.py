@@ -18,6 +18,9 @@ from backends.hardware.energy_counters import POWERCAP, Rapl
 from backends.hardware.facts import known, unknown
 from backends.hardware.system import System
 
+BATTERY = "battery"
+BATTERY_FILES = ("energy_now", "charge_now", "voltage_now")
+JOULES_PER_WATT_HOUR = 3600.0
 # Parts of a package ("core", "uncore", "dram") are left to whoever looks closer; psys and packages decide.
 SEPARATOR = "/"
 Clock = Callable[[], float]
@@ -53,17 +56,32 @@ class EnergyReader:
     """Reads all counters that can be read.
 
     Call :meth:`start`, let the work run, then :meth:`used`. ``counters`` is the profile's
-    ``power.energy_counters``.
+    ``power.energy_counters``. ``battery``: where there are none, what a discharging battery loses instead;
+    it counts in steps of some joules, so only minutes tell anything.
     """
 
     def __init__(
-        self, system: System, counters: Fact[tuple[EnergyCounter, ...]], clock: Clock = time.monotonic
+        self,
+        system: System,
+        counters: Fact[tuple[EnergyCounter, ...]],
+        clock: Clock = time.monotonic,
+        battery: bool = False,
     ) -> None:
         self._clock = clock
         self._why = _why_nothing(counters)
         self._nvml = nvml.connect() if _names(counters, "gpu:") else None
-        self._counters = [*_rapl_counters(system), *self._gpu_counters(_names(counters, "gpu:"))]
+        self._counters = [
+            *_rapl_counters(system),
+            *self._gpu_counters(_names(counters, "gpu:")),
+            *_meter_counters(system),
+        ]
+        if battery and not self._counters:
+            self._counters = _battery_counters(system)
         self._started_s = clock()
+
+    @property
+    def from_battery(self) -> bool:
+        return self.domains == (BATTERY,)
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -134,6 +152,54 @@ def _rapl_reader(system: System, domain: Rapl) -> Callable[[], float | None]:
         return None if microjoules is None else microjoules / 1e6
 
     return read
+
+
+def _meter_counters(system: System) -> list[_Counter]:
+    """Of macOS and Windows, which tell them by a call. One call tells all, so each counter asks anew."""
+    source = {"macos": "IOReport", "windows": "Energy Meter Interface"}.get(system.platform.family)
+    if source is None:
+        return []
+    return [
+        _Counter(domain, source, lambda domain=domain: energy_counters.meters(system).get(domain))  # type: ignore[misc]
+        for domain in energy_counters.meters(system)
+    ]
+
+
+def _battery_counters(system: System) -> list[_Counter]:
+    """What it has lost: the charge left, upside down. One that charges falls, and spoils the interval."""
+
+    def lost() -> float | None:
+        left = battery_joules(system)
+        return None if left is None else -left
+
+    return [] if lost() is None else [_Counter(BATTERY, "battery discharge", lost)]
+
+
+def battery_joules(system: System) -> float | None:
+    """Joules left in all batteries of this machine together; ``None`` where nothing tells."""
+    if system.platform.family != "linux":
+        return parse.number(system.native("battery-energy").text)
+    folders = [path.removesuffix("/type") for path in system.glob("/sys/class/power_supply/*/type")]
+    own = [folder for folder in folders if _is_own_battery(system, folder)]
+    told = [_sysfs_joules(system, folder) for folder in own]
+    known_ones = [value for value in told if value is not None]
+    return sum(known_ones) if known_ones else None
+
+
+def _is_own_battery(system: System, folder: str) -> bool:
+    """Those of mice and pens have the scope "Device"."""
+    kind, scope = (system.read(f"{folder}/{name}").text.strip() for name in ("type", "scope"))
+    return kind == "Battery" and scope != "Device"
+
+
+def _sysfs_joules(system: System, folder: str) -> float | None:
+    """µWh, or µAh and µV (the kernel's Documentation/ABI/testing/sysfs-class-power)."""
+    energy, charge, voltage = (parse.integer(system.read(f"{folder}/{name}").text) for name in BATTERY_FILES)
+    if energy is not None:
+        return energy / 1e6 * JOULES_PER_WATT_HOUR
+    if charge is None or voltage is None:
+        return None
+    return charge / 1e6 * voltage / 1e6 * JOULES_PER_WATT_HOUR
 
 
 def _names(counters: Fact[tuple[EnergyCounter, ...]], prefix: str) -> tuple[str, ...]:

@@ -18,7 +18,9 @@ REMEDY = (
     "“sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj”; "
     "better not on a machine shared with strangers (CVE-2020-8694)."
 )
-NOT_READ = "Edgewright does not read this counter yet."
+APPLE_REMEDY = "Install the package “zeus-apple-silicon”, which reads Apple's private IOReport."
+EMI_REMEDY = "Windows 11 lets programs read this meter; here it does not answer."
+METERS = "energy-meters"  # the native question
 
 
 @dataclass(frozen=True)
@@ -66,21 +68,29 @@ def _rapl(system: System) -> tuple[EnergyCounter, ...]:
     return tuple(counters)
 
 
+def meters(system: System) -> dict[str, float]:
+    """Joules by domain, where the system tells them by a call; empty where it does not."""
+    told = parse.json_object(system.native(METERS).text)
+    return {name: value for name, value in told.items() if isinstance(value, float)}
+
+
 def _ioreport(system: System) -> tuple[EnergyCounter, ...]:
     """Apple silicon counts energy; only the private IOReport library tells it."""
     if system.platform.machine != "arm64":
         return ()
-    return (EnergyCounter("package", False, "IOReport", NOT_READ),)
+    told = tuple(EnergyCounter(domain, True, "IOReport") for domain in meters(system))
+    return told or (EnergyCounter("cpu", False, "IOReport", APPLE_REMEDY),)
 
 
 def _emi(system: System) -> tuple[EnergyCounter, ...]:
-    """Windows' Energy Meter Interface, listed by the performance counters of the same name."""
+    """Windows' Energy Meter Interface; meters that do not answer are named by its performance counters."""
+    source, told = "Energy Meter Interface", meters(system)
+    if told:
+        return tuple(EnergyCounter(domain, True, source) for domain in told)
     document, _ = inventory(system)
     names = (parse.word(record, "Name") for record in parse.objects(document.get("energy")))
     return tuple(
-        EnergyCounter(name, False, "Energy Meter Interface", NOT_READ)
-        for name in names
-        if name and name != "_Total"
+        EnergyCounter(name, False, source, EMI_REMEDY) for name in names if name and name != "_Total"
     )
 
 

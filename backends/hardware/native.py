@@ -10,6 +10,8 @@
 | ``numpy-features`` | names of the instruction sets NumPy found by CPUID | numpy |
 | ``processor-features`` | numbers of PF_* features that are present | IsProcessorFeaturePresent, Windows |
 | ``processor-layout`` | hexadecimal buffer | GetLogicalProcessorInformationEx, Windows |
+| ``energy-meters`` | joules by domain | zeus-apple-silicon on macOS, Energy Meter Interface on Windows |
+| ``battery-energy`` | joules left in the battery; null without | ioreg on macOS, CallNtPowerInformation |
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from pathlib import Path
 
 import psutil
 
-from backends.hardware import windows_api
+from backends.hardware import native_energy, windows_api
 
 
 def answer(question: str) -> str:
@@ -76,4 +78,6 @@ _QUESTIONS: dict[str, Callable[[], object]] = {
     "numpy-features": _numpy_features,
     "processor-features": windows_api.processor_features,
     "processor-layout": windows_api.processor_layout,
+    "energy-meters": native_energy.meters,
+    "battery-energy": native_energy.battery,
 }

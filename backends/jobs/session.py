@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from backends.benchmarking import memory
@@ -17,6 +18,7 @@ from backends.domain.metric import (
     MemoryReading,
     TensorMeasurement,
     TensorWorkload,
+    TokenMeasurement,
     TokenWorkload,
     Workload,
 )
@@ -97,7 +99,16 @@ class WorkerSession:
             return self._tokens(work, job)
         return self._repeat(work, job)
 
-    def _tokens(self, work: TokenWorkload, job: JobContext) -> Measurement:
+    def _tokens(self, work: TokenWorkload, job: JobContext) -> TokenMeasurement:
+        """Whole generations, one after the other, until the asked-for time has passed."""
+        first = self._generation(work, job)
+        spent_s, repeats = first.duration_s, list[tuple[float, ...]]()
+        while spent_s < work.min_duration_s:
+            repeats.append(self._generation(work, job).token_times_s)
+            spent_s += repeats[-1][-1]
+        return replace(first, repeats=tuple(repeats)) if repeats else first
+
+    def _generation(self, work: TokenWorkload, job: JobContext) -> TokenMeasurement:
         if work.sampling:
             return self._language.generate(work.token_ids, work.new_tokens, job)
         feed = getattr(self._session, "feed", None)
@@ -106,7 +117,7 @@ class WorkerSession:
                 f"{self.engine.framework} cannot be measured without choosing tokens, as llama-bench does.",
                 "Choose llama.cpp for the figures that are to be held against llama-bench.",
             )
-        measurement: Measurement = feed(work.token_ids, work.new_tokens, job)
+        measurement: TokenMeasurement = feed(work.token_ids, work.new_tokens, job)
         return measurement
 
     def _repeat(self, work: TensorWorkload, job: JobContext) -> TensorMeasurement:

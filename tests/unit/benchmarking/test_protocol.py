@@ -108,7 +108,7 @@ def test_tensor_arms_last_two_seconds_and_warm_up_less() -> None:
     short = warm_up_workload(STANDARD, work)
     assert isinstance(short, TensorWorkload) and short.min_duration_s == 0.5
     tokens = token_workload(STANDARD, (1,))
-    assert warm_up_workload(STANDARD, tokens) is tokens
+    assert warm_up_workload(STANDARD, tokens) == tokens
 
 
 def test_labels_are_told_apart() -> None:

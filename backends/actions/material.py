@@ -21,6 +21,7 @@ from backends.storage.paths import resources
 
 RANDOM_SAMPLES = 32
 SEED = 20261121
+SHAPE_ONLY = "Random weights (shape only): speed and memory count, and quality is not scored."
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Material:
     language: harness.LanguageMaterial | None = None
     tensor: vision.TensorMaterial | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def can_be_scored(self) -> bool:
+        """Not a shape-only model: it is timed, and there is nothing to score."""
+        return self.language is not None or self.tensor is not None
 
 
 def prepare_material(
@@ -46,6 +52,8 @@ def prepare_material(
 ) -> Material:
     """Prepare with ``engine``, which has the original open: its tokenizer makes the ids all engines get."""
     if original.kind == ModelKind.LANGUAGE:
+        if source.profile.shape_only or original.shape_only:
+            return _shape_only(engine, protocol, context)
         return _language(source, engine, protocol, context, task_limit)
     return _tensor(source, original, protocol, scratch, job, preprocessing)
 
@@ -56,12 +64,22 @@ def _language(
     notes = []
     text = source.evaluation
     if text is None:
-        text = resources() / "models" / "edgewright-lm" / "eval.txt"
+        text = _own_text()
         notes.append("Timed and scored on the text that comes with Edgewright, which may not be your domain.")
     ids = engine.tokenize([harness.read_text(text)[:20_000]])[0]
     window = min(512, context)
     language = harness.language_material(engine, source.tasks, text, task_limit, window)
     return Material(token_workload(protocol, ids, context), language=language, notes=tuple(notes))
+
+
+def _shape_only(engine: EngineHandle, protocol: Protocol, context: int) -> Material:
+    """Something to time and nothing to score: what random weights answer says nothing of any model."""
+    ids = engine.tokenize([harness.read_text(_own_text())[:20_000]])[0]
+    return Material(token_workload(protocol, ids, context), notes=(SHAPE_ONLY,))
+
+
+def _own_text() -> Path:
+    return resources() / "models" / "edgewright-lm" / "eval.txt"
 
 
 def _tensor(

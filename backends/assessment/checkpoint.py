@@ -11,7 +11,7 @@ from typing import Any
 from backends.assessment.facts import CONFIG, Facts, facts, refuse_remote_code
 from backends.assessment.folder import damaged, file_size, files_in, inside, printable, read_json
 from backends.assessment.pickles import refuse_pickles_of
-from backends.assessment.safetensors import StoredTensor, read_header
+from backends.assessment.safetensors import StoredTensor, read_header, read_metadata
 from backends.assessment.tokenizer import Tokenizer, check_vocabulary, tokenizer_files, tokenizer_in
 from backends.domain.errors import BadInput
 
@@ -34,6 +34,7 @@ class Checkpoint:
     tensors: Mapping[str, StoredTensor]
     tokenizer: Tokenizer
     files: tuple[Path, ...]
+    metadata: Mapping[str, str]  # what whoever wrote the first file of the weights said of them
 
     @property
     def size_bytes(self) -> int:
@@ -53,7 +54,7 @@ def load(folder: Path) -> Checkpoint:
     _check_layers(config_path, shape["layers"], tensors)
     extras = tuple(inside(folder, n, config_path) for n in _EXTRA_FILES if (folder / n).is_file())
     files = (config_path, *shards, *extras, *tokenizer_files(folder))
-    return Checkpoint(folder, config, shape, tensors, tokenizer, files)
+    return Checkpoint(folder, config, shape, tensors, tokenizer, files, read_metadata(shards[0]))
 
 
 def has_weights(folder: Path) -> bool:

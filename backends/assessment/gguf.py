@@ -15,7 +15,7 @@ from backends.assessment.folder import damaged, file_size, files_in, inside, mod
 from backends.assessment.ggml import TENSOR_TYPES, TensorType, file_type_label, gguf_precision, tensor_bytes
 from backends.assessment.licence import licence_beside
 from backends.domain.errors import BadInput
-from backends.domain.model import ModelFormat, ModelKind, ModelProfile, TensorContents
+from backends.domain.model import SHAPE_ONLY_WORDS, ModelFormat, ModelKind, ModelProfile, TensorContents
 
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -121,6 +121,7 @@ def read(path: Path) -> ModelProfile:
         licence=first.text("general.license") or licence_beside(path),
         files=tuple(header.path for header in headers),
         warnings=warnings + (() if tokenizer or _is_projector(first) else ("It has no tokenizer.",)),
+        shape_only=first.text("general.description") == SHAPE_ONLY_WORDS,
         **facts,
     )
 

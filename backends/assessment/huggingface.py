@@ -12,7 +12,7 @@ from backends.assessment.facts import CONFIG, architecture, is_multimodal, kind
 from backends.assessment.folder import model_name
 from backends.assessment.licence import licence_in
 from backends.domain.errors import BadInput
-from backends.domain.model import ModelFormat, ModelKind, ModelProfile
+from backends.domain.model import SHAPE_ONLY_KEY, ModelFormat, ModelKind, ModelProfile
 
 
 def read(folder: Path) -> ModelProfile:
@@ -55,5 +55,6 @@ def profile(
         licence=licence_in(checkpoint.folder),
         files=checkpoint.files,
         warnings=warnings,
+        shape_only=SHAPE_ONLY_KEY in checkpoint.config or SHAPE_ONLY_KEY in checkpoint.metadata,
         **checkpoint.facts,
     )

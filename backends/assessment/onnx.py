@@ -20,7 +20,7 @@ from backends.assessment.licence import licence_beside
 from backends.assessment.onnx_graph import ELEMENT_TYPES, nodes, weights
 from backends.assessment.signature import family, kind
 from backends.domain.errors import BadInput
-from backends.domain.model import ModelFormat, ModelProfile, TensorContents, TensorSpec
+from backends.domain.model import SHAPE_ONLY_KEY, ModelFormat, ModelProfile, TensorContents, TensorSpec
 
 SIZE_LIMIT_BYTES = 2**31  # protobuf itself can hold no more; larger models have external data
 _LARGEST_IR = 64
@@ -54,6 +54,7 @@ def read(path: Path) -> ModelProfile:
         licence=_licence(model) or licence_beside(path),
         files=files,
         warnings=_warnings(contents, operators, context is not None),
+        shape_only=any(entry.key == SHAPE_ONLY_KEY for entry in model.metadata_props),
         quantized_operators=operators,
         **parts.facts,
     )

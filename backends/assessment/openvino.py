@@ -16,7 +16,14 @@ from backends.assessment.folder import damaged, file_size, inside, model_name, o
 from backends.assessment.licence import licence_beside
 from backends.assessment.signature import family, kind
 from backends.domain.errors import BadInput
-from backends.domain.model import ModelFormat, ModelKind, ModelProfile, TensorContents, TensorSpec
+from backends.domain.model import (
+    SHAPE_ONLY_KEY,
+    ModelFormat,
+    ModelKind,
+    ModelProfile,
+    TensorContents,
+    TensorSpec,
+)
 
 XML_LIMIT_BYTES = 64 * 2**20  # that of a large language model has under 10
 _LARGEST_VERSION = 99
@@ -99,6 +106,7 @@ def read(path: Path) -> ModelProfile:
         licence=licence_beside(path),
         files=files,
         warnings=() if contents.parameters else ("It holds no weights.",),
+        shape_only=net.shape_only,
         quantized_operators=net.quantized_operators(),
         **parts.facts,
     )
@@ -131,6 +139,7 @@ class Network:
     def __init__(self, name: str) -> None:
         self.name = name
         self.layers: dict[str, Layer] = {}
+        self.shape_only = False
 
     def signature(self) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
         """Inputs from the Parameter layers, outputs from what the Result layers receive."""
@@ -271,6 +280,8 @@ class _Builder:
                 self._add_port(side, attributes)
             case [_, "edges", "edge"]:
                 self._connect(attributes)
+        if tag == SHAPE_ONLY_KEY and self._tags[:2] == ["net", "rt_info"]:
+            self._network.shape_only = True
 
     def text(self, text: str) -> None:
         if self._tags[-1:] == ["dim"] and len(self._text) < _LONGEST_DIMENSION:

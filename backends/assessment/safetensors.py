@@ -12,6 +12,7 @@ from backends.assessment.folder import damaged, file_size, opened, parse_json, p
 
 HEADER_LIMIT_BYTES = 32 * 2**20  # the format allows 100 MB; the largest public shards have under 10
 _LENGTH_BYTES = 8
+_METADATA = "__metadata__"
 
 _BITS: Mapping[str, int] = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
@@ -44,16 +45,28 @@ def looks_like(head: bytes) -> bool:
 
 def read_header(path: Path) -> dict[str, StoredTensor]:
     """All tensors of one file by name, checked against its size. Data are not read. Raises BadInput."""
+    header, available = _header(path)
+    header.pop(_METADATA, None)
+    tensors = {name: _tensor(path, printable(name), entry) for name, entry in header.items()}
+    _check_layout(path, tensors.values(), available)
+    return tensors
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What whoever wrote the file said of it; texts only. Raises BadInput."""
+    found = _header(path)[0].get(_METADATA)
+    found = found if isinstance(found, dict) else {}
+    return {printable(key): printable(text) for key, text in found.items() if isinstance(text, str)}
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """The header, and how many bytes of data follow it."""
     size = file_size(path)
     with opened(path) as file:
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
         if not 2 <= length <= min(HEADER_LIMIT_BYTES, size - _LENGTH_BYTES):
             raise damaged(path, f"its header would have {length:,} bytes")
-        header = parse_json(file.read(length), path)
-    header.pop("__metadata__", None)
-    tensors = {name: _tensor(path, printable(name), entry) for name, entry in header.items()}
-    _check_layout(path, tensors.values(), size - _LENGTH_BYTES - length)
-    return tensors
+        return parse_json(file.read(length), path), size - _LENGTH_BYTES - length
 
 
 def _tensor(path: Path, name: str, entry: Any) -> StoredTensor:

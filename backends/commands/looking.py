@@ -10,6 +10,7 @@ from typing import Any
 from backends import cli_text
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand
+from backends.commands.sourcing import named
 from backends.jobs.context import Context
 
 
@@ -39,7 +40,7 @@ def _assess(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
     from backends.actions.assess import assess
     from backends.actions.takers import takers
 
-    source = assess(arguments.model, job)
+    source = assess(named(arguments.model, job), job)
     return {
         "profile": to_plain(source.profile),
         "forms": {form.value: str(path) for form, path in source.forms.items()},
@@ -52,7 +53,7 @@ def _recommend(arguments: argparse.Namespace, job: Context) -> Any:
     from backends.actions.detect import detect
     from backends.actions.recommend import recommend_for
 
-    source = assess(arguments.model, job)
+    source = assess(named(arguments.model, job), job)
     found = detect(job)
     return to_plain(recommend_for(source, found.hardware, found.availability, target=arguments.target))
 
@@ -70,7 +71,7 @@ def _candidate_row(candidate: Mapping[str, Any]) -> list[str]:
     return [
         f"{candidate['title']} {candidate['precision']}" + (" *" if candidate["recommended"] else ""),
         f"{candidate['fit']['weight_bytes'] / 1e6:.1f}",
-        f"{low:.0%}–{high:.0%}",
+        f"{low:.0%}–{high:.0%}" if (low, high) != (0.0, 1.0) else "not known",
         f"{decode['low']:.0f}–{decode['high']:.0f}" if decode else "not predicted",
         " ".join(candidate["reasons"]),
     ]

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+# How the files of a model without trained weights say so, wherever they go. GGUF has it as its description.
+SHAPE_ONLY_KEY = "edgewright_shape_only"
+SHAPE_ONLY_WORDS = "Edgewright shape only: random weights, for speed and memory, never for quality."
+
 
 class ModelFormat(StrEnum):
     GGUF = "gguf"

@@ -141,7 +141,8 @@ class _Ranker:
             family=spec.family,
             device="emulator" if self.manifest.emulated else "CPU",
             fit=fit,
-            expected_quality=spec.quality_prior,
+            # Random weights have no quality to keep: nothing is expected of it.
+            expected_quality=(0.0, 1.0) if self.model.shape_only else spec.quality_prior,
             decode=decode,
             reasons=self._reasons(spec),
             needs_calibration=spec.needs_calibration,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable
 from importlib import metadata
 
 from backends.domain.events import Progress
+from backends.domain.model import SHAPE_ONLY_WORDS
 from backends.frameworks.base import JobContext
 from backends.frameworks.converters.base import Converted, ConvertRequest
 from backends.frameworks.converters.explaining import explain
@@ -30,6 +32,10 @@ def convert(request: ConvertRequest, job: JobContext) -> Converted:
         *("--outfile", str(target), "--outtype", _TYPES.get(request.precision, "f32")),
         *("--model-name", request.name),
     ]
+    if request.shape_only:
+        described = request.output / ".metadata.json"
+        described.write_text(json.dumps({"general.description": SHAPE_ONLY_WORDS}), encoding="utf-8")
+        command += ["--metadata", str(described)]
     with writing(request.output, request.needed_bytes):
         code, words = run(command, job, _progress(job))
     if code != 0 or not target.is_file():

@@ -17,9 +17,9 @@ LOOKS = 50  # how long the end of a killed installation's children is waited for
 
 
 @contextmanager
-def locked(path: Path, job: JobContext) -> Iterator[int]:
+def locked(path: Path, job: JobContext, other: str = "installation") -> Iterator[int]:
     """Yields the lock's descriptor: children that inherit it keep the lock for as long as they live."""
-    handle = _acquire(path, job)
+    handle = _acquire(path, job, other)
     try:
         yield handle
     finally:
@@ -28,7 +28,7 @@ def locked(path: Path, job: JobContext) -> Iterator[int]:
         os.close(handle)
 
 
-def _acquire(path: Path, job: JobContext) -> int:
+def _acquire(path: Path, job: JobContext, other: str) -> int:
     for _ in range(LOOKS):
         job.check_cancelled()
         handle = _open(path)
@@ -36,7 +36,7 @@ def _acquire(path: Path, job: JobContext) -> int:
             return handle
         os.close(handle)
         time.sleep(LOOK_S)
-    raise JobFailed(f"Another installation holds “{path}”.", "Wait for its end, then start again.")
+    raise JobFailed(f"Another {other} holds “{path}”.", "Wait for its end, then start again.")
 
 
 def _open(path: Path) -> int:

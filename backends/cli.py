@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from backends import __version__, cli_text
-from backends.commands import installing, looking, making, measuring, proving, tuning
+from backends.commands import installing, looking, making, measuring, optimizing, proving, sourcing, tuning
 from backends.commands.adding import Command, Render
 from backends.domain.errors import EdgewrightError, JobCancelled
 from backends.jobs.context import CancelToken, Context
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from backends.actions.report import PrintPdf
 
 CANCELLED = 130
-TOPICS = (looking, making, tuning, measuring, installing, proving)  # in the order of the help
+# In the order of the help.
+TOPICS = (
+    *(looking, sourcing, making, tuning),
+    *(measuring, optimizing, installing, proving),
+)
 
 
 def main(argv: Sequence[str] | None = None, print_pdf: PrintPdf | None = None) -> int:

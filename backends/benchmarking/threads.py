@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import TypeVar
 
 from backends.benchmarking import metrics
 from backends.benchmarking.clock import Clock
 from backends.benchmarking.seats import OpenEngine
 from backends.domain.artifact import Configuration
 from backends.domain.errors import BadInput
-from backends.domain.metric import Workload
+from backends.domain.metric import Measurement, Workload
 from backends.frameworks.base import EngineHandle, JobContext
 
+K = TypeVar("K")
 ROUNDS = 3
 IDLE_S = 0.5
 NEAR = 0.03  # within this of the best, fewer threads win: they leave cores to everything else
@@ -69,19 +71,28 @@ def sweep(
 def compare(
     handles: Mapping[int, EngineHandle], work: Workload, clock: Clock, job: JobContext, rounds: int = ROUNDS
 ) -> ThreadAdvice:
-    """One unmeasured pass each, then rounds there and back, so that a drift hits all counts alike."""
+    """The thread counts in turns. Raises BadInput for none."""
     if not handles:
         raise BadInput("There is no thread count to try.")
-    rates: dict[int, list[float]] = {threads: [] for threads in handles}
+    seen = in_turns(dict(sorted(handles.items())), work, clock, job, rounds)
+    rates = {threads: tuple(metrics.main_rate(one) for one in taken) for threads, taken in seen.items()}
+    return ThreadAdvice(recommend(rates), rates)
+
+
+def in_turns(
+    handles: Mapping[K, EngineHandle], work: Workload, clock: Clock, job: JobContext, rounds: int = ROUNDS
+) -> dict[K, list[Measurement]]:
+    """One unmeasured pass each, then rounds there and back, so that a drift hits all alike."""
+    seen: dict[K, list[Measurement]] = {name: [] for name in handles}
     for number in range(rounds + 1):
-        order = sorted(handles, reverse=number % 2 == 0)
-        for threads in order:
+        names = list(handles) if number % 2 else list(handles)[::-1]
+        for name in names:
             job.check_cancelled()
             clock.sleep_s(IDLE_S)
-            rate = metrics.main_rate(handles[threads].measure(work))
+            measurement = handles[name].measure(work)
             if number > 0:
-                rates[threads].append(rate)
-    return ThreadAdvice(recommend(rates), {threads: tuple(seen) for threads, seen in rates.items()})
+                seen[name].append(measurement)
+    return seen
 
 
 def recommend(rates: Mapping[int, Sequence[float]]) -> int:

@@ -15,6 +15,7 @@ from backends.jobs.context import Context
 
 if TYPE_CHECKING:
     from backends.optimization.gates import Gates
+    from backends.storage.history import History
 
 
 def add(add_command: AddCommand) -> None:
@@ -24,12 +25,20 @@ def add(add_command: AddCommand) -> None:
         "measure artifacts; the first is what the others are compared with",
         cli_text.run_text,
     )
-    bench.add_argument("artifact", type=Path, nargs="+")
+    bench.add_argument("artifact", type=Path, nargs="*")
+    bench.add_argument("--resume", metavar="RUN", help="carry on with a run that ended early")
     bench.add_argument("--data", type=Path, help="tasks (JSONL) or labelled images (folder, .npz, IDX)")
     bench.add_argument("--text", type=Path, help="text for timing and perplexity")
-    bench.add_argument("--mean", type=_floats, help="per channel, of pixels scaled to 0..1")
-    bench.add_argument("--std", type=_floats, help="per channel, of pixels scaled to 0..1")
+    bench.add_argument("--mean", type=floats, help="per channel, of pixels scaled to 0..1")
+    bench.add_argument("--std", type=floats, help="per channel, of pixels scaled to 0..1")
     bench.add_argument("--threads", type=int, default=0)
+    bench.add_argument(
+        "--energy",
+        choices=("counters", "battery", "off"),
+        default="counters",
+        help="read energy counters; battery: a discharge of ten minutes each, where there are none",
+    )
+    bench.add_argument("--grid", default="world", help="country code of the electricity, for its carbon")
     bench.add_argument("--depth", choices=("quick", "standard", "thorough"), default="quick")
     bench.add_argument(
         "--stress", action="store_true", help="many sessions, long context, repeated loading as well"
@@ -40,7 +49,8 @@ def add(add_command: AddCommand) -> None:
     history = add_command(
         "history", _history, "the runs there have been, or one of them whole", _history_text
     )
-    history.add_argument("run", nargs="?")
+    history.add_argument("run", nargs="?", help="a run, or another measurement")
+    history.add_argument("--discard", metavar="RUN", help="forget a run or a measurement for good")
 
 
 def add_gates(command: argparse.ArgumentParser) -> None:
@@ -69,25 +79,33 @@ def _threshold(text: str) -> tuple[str, float]:
         raise BadInput(f"“{text}” names no threshold.", "Write NAME=VALUE, such as memory=0.6.") from error
 
 
-def _floats(text: str) -> tuple[float, ...]:
+def floats(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(","))
 
 
 def _bench(arguments: argparse.Namespace, job: Context) -> Any:
     from backends.actions.bench import bench
+    from backends.actions.compare import resume
     from backends.storage.history import History
     from backends.storage.paths import app_paths
 
+    if bool(arguments.artifact) == bool(arguments.resume):
+        raise BadInput("Nothing to measure, or too much.", "Name artifacts, or a run with --resume.")
+    history = History(app_paths().history)
+    if arguments.resume:
+        return cli_text.run_document(resume(arguments.resume, job, history))
     record = bench(
         arguments.artifact,
         job,
-        History(app_paths().history),
+        history,
         data=arguments.data,
         text=arguments.text,
         mean=arguments.mean,
         std=arguments.std,
         threads=arguments.threads,
         depth=arguments.depth,
+        energy=arguments.energy,
+        grid=arguments.grid,
         stress=arguments.stress,
         gates=gates_of(arguments),
     )
@@ -112,9 +130,23 @@ def _history(arguments: argparse.Namespace, job: Context) -> Any:
     from backends.storage.paths import app_paths
 
     history = History(app_paths().history)
-    if arguments.run:
-        return cli_text.run_document(history.run(arguments.run))
-    return {"runs": [to_plain(summary) for summary in history.runs()]}
+    if arguments.discard:
+        _discard(history, arguments.discard)
+    elif arguments.run:
+        kept = history.document(arguments.run)
+        return cli_text.run_document(history.run(arguments.run)) if kept is None else kept
+    return {
+        "runs": [to_plain(summary) for summary in history.runs()],
+        "measurements": [to_plain(summary) for summary in history.documents()],
+    }
+
+
+def _discard(history: History, run_id: str) -> None:
+    """Raises BadInput for an id nothing has, and for a run that is under way."""
+    history.mark_interrupted()
+    if history.document(run_id) is None and history.run(run_id).state == "running":
+        raise BadInput(f"The run {run_id} is under way.", "Stop it first.")
+    history.delete(run_id)
 
 
 def _demo_text(document: Any) -> str:
@@ -125,9 +157,14 @@ def _demo_text(document: Any) -> str:
 def _history_text(document: Any) -> str:
     if "configurations" in document:
         return cli_text.run_text(document)
+    if "runs" not in document:
+        return cli_text.fields(document)
     rows = [
         [run["run_id"], run["started_at"], run["model"], run["state"], str(run["configurations"])]
         for run in document["runs"]
+    ] + [
+        [one["document_id"], one["started_at"], one["model"], one["kind"], ""]
+        for one in document["measurements"]
     ]
     return (
         cli_text.table(["run", "started", "model", "state", "configurations"], rows)

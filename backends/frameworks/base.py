@@ -47,6 +47,19 @@ class PrecisionSpec:
 
 
 @dataclass(frozen=True)
+class Knob:
+    """Something that can be set when a model is opened. ``choices``: sets of load options, {} the usual.
+
+    ``threads``: the counts worth trying on this machine, instead of choices.
+    """
+
+    name: str  # "KV cache"
+    kinds: tuple[ModelKind, ...]
+    choices: tuple[Mapping[str, Option], ...] = ()
+    threads: bool = False
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A framework as data, read from its ``manifest.toml``."""
 
@@ -65,6 +78,7 @@ class Manifest:
     capabilities: tuple[str, ...] = ()  # "generate", "infer", "logits", ...
     emulated: bool = False  # speed here says nothing about the target: never rank by it
     isolation_reason: str = ""
+    acceleration: tuple[Knob, ...] = ()  # what is worth trying, in this order
 
     def precision(self, name: str) -> PrecisionSpec | None:
         """The precision of this name, letter case ignored."""
@@ -109,6 +123,33 @@ class FinetuneRequest:
     settings: FinetuneSettings = field(default_factory=FinetuneSettings)
     dequantize: bool = False  # fuse a quantized base into an unquantized model
     name: str = ""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A workflow as JSON text, before it runs. ``notes``: what is not in it, and why."""
+
+    workflow: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PassesRequest:
+    """For any device or precision: "*"."""
+
+    device: str = "*"
+    precision: str = "*"
+
+
+@dataclass(frozen=True)
+class WorkflowPass:
+    """One step that a workflow can have. ``lacking``: packages it needs that are not installed."""
+
+    name: str
+    devices: tuple[str, ...]
+    precisions: tuple[str, ...]
+    needs_data: bool = False
+    lacking: tuple[str, ...] = ()
 
 
 class JobContext(Protocol):
@@ -172,6 +213,16 @@ class Finetuner(Protocol):
 
     def finetune(self, request: FinetuneRequest, job: JobContext) -> FineTuned:
         """Train, fuse, judge by the lines held out. Emits a Sample of the metric "loss" as training goes."""
+
+
+class Planner(Protocol):
+    """What an adapter offers besides where its manifest has the capability "workflow"."""
+
+    def plan(self, request: OptimizeRequest, job: JobContext) -> Planned:
+        """The workflow that ``optimize`` would run for the same request. Raises BadInput for one that cannot."""
+
+    def passes(self, request: PassesRequest, job: JobContext) -> tuple[WorkflowPass, ...]:
+        """What a workflow can be made of here, from the framework's own list."""
 
 
 class EngineHandle(Protocol):

@@ -1,7 +1,8 @@
 """Finds the frameworks: one folder each, with ``manifest.toml`` and ``adapter.py``.
 
 Folders named in EDGEWRIGHT_FRAMEWORKS (separated like PATH) are searched as well, so that a framework can be
-added without touching the program.
+added without touching the program. Tools are found here too: converters with an environment of their own,
+installed like a framework, that run no model and so have no adapter.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from typing import Any, cast
 
 from backends.domain.errors import BadInput, FrameworkUnavailable
 from backends.domain.model import ModelFormat, ModelKind
-from backends.frameworks.base import Adapter, Manifest, PrecisionSpec
+from backends.frameworks.base import Adapter, Knob, Manifest, PrecisionSpec
 
 EXTRA_FOLDERS = "EDGEWRIGHT_FRAMEWORKS"
 _HERE = Path(__file__).resolve().parent
+_TOOLS = _HERE / "converters"
 
 
 def folders() -> dict[str, Path]:
@@ -34,13 +36,22 @@ def folders() -> dict[str, Path]:
 
 
 def manifests() -> list[Manifest]:
+    """The frameworks, without the tools."""
     return [read_manifest(folder) for folder in folders().values()]
 
 
+def tools() -> list[Manifest]:
+    return [read_manifest(path.parent) for path in sorted(_TOOLS.glob("*/manifest.toml"))]
+
+
+def is_tool(manifest: Manifest) -> bool:
+    return manifest.name not in folders()
+
+
 def manifest(name: str) -> Manifest:
-    """By folder name or title, letter case ignored. Raises BadInput for an unknown one."""
+    """A framework or tool by folder name or title, letter case ignored. Raises BadInput for unknown ones."""
     known = manifests()
-    for candidate in known:
+    for candidate in [*known, *tools()]:
         if name.lower() in (candidate.name.lower(), candidate.title.lower()):
             return candidate
     names = ", ".join(candidate.name for candidate in known)
@@ -67,6 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
         capabilities=tuple(data.get("capabilities", ())),
         emulated=data.get("emulated", False),
         isolation_reason=data.get("isolation_reason", ""),
+        acceleration=tuple(_knob(entry) for entry in data.get("acceleration", ())),
     )
 
 
@@ -80,6 +92,15 @@ def _precision(entry: dict[str, Any]) -> PrecisionSpec:
         needs_calibration=entry.get("needs_calibration", False),
         quality_prior=(low, high),
         note=entry.get("note", ""),
+    )
+
+
+def _knob(entry: dict[str, Any]) -> Knob:
+    return Knob(
+        name=entry["name"],
+        kinds=tuple(ModelKind(kind) for kind in entry["kinds"]),
+        choices=tuple(entry.get("choices", ())),
+        threads=entry.get("threads", False),
     )
 
 

@@ -6,20 +6,44 @@ import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from backends.codec import from_plain, to_plain
-from backends.domain.errors import BadInput
+from backends.domain.errors import BadInput, JobFailed
 from backends.domain.hardware import HardwareProfile
-from backends.domain.result import ConfigurationResult, Reading, RunRecord, RunSetup
+from backends.domain.result import ConfigurationResult, Reading, RunRecord, RunSetup, Stage
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
+_STAGES = """
+CREATE TABLE stage ( -- of a progressive optimization
+    number INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES run ON DELETE CASCADE,
+    body TEXT NOT NULL
+);
+CREATE INDEX stage_of_run ON stage (run_id, number);
+"""
+_REQUESTS = """
+CREATE TABLE request ( -- what was asked for, so that a run can be carried on
+    run_id TEXT PRIMARY KEY REFERENCES run ON DELETE CASCADE,
+    body TEXT NOT NULL
+);
+CREATE TABLE document ( -- a measurement that is no comparison; "kind" is the command that made it
+    document_id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    model TEXT NOT NULL,
+    body TEXT NOT NULL
+)
+"""
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_UPGRADES = {1: _STAGES, 2: _REQUESTS}  # version a file has -> what the next one adds
 _SCHEMA = """
 CREATE TABLE run (
     run_id TEXT PRIMARY KEY,
@@ -55,6 +79,16 @@ class RunSummary:
     configurations: int
 
 
+@dataclass(frozen=True)
+class DocumentSummary:
+    """A sweep, a sustained run and the like: a document of its own, no comparison."""
+
+    document_id: str
+    kind: str
+    started_at: str
+    model: str
+
+
 class History:
     """Opens the file for each operation, so that it may be used from any thread and by two processes."""
 
@@ -67,16 +101,47 @@ class History:
         machine: HardwareProfile | None = None,
         notes: tuple[str, ...] = (),
         setup: RunSetup | None = None,
+        request: Any = None,
     ) -> str:
-        """Begin a run and return its id."""
-        run_id = uuid.uuid4().hex[:12]
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        """Begin a run and return its id. ``request``: what was asked for, in JSON's own types."""
+        run_id, now = _new_id(), _now()
         with self._connection() as db:
             db.execute(
                 "INSERT INTO run VALUES (?, ?, ?, 'running', ?, ?, ?, ?)",
                 (run_id, now, model, _text(machine), json.dumps(notes), _text(setup), _this_process()),
             )
+            if request is not None:
+                db.execute("INSERT INTO request VALUES (?, ?)", (run_id, json.dumps(request)))
         return run_id
+
+    def request(self, run_id: str) -> Any:
+        """What a run was asked for; ``None`` where it was not kept."""
+        with self._connection() as db:
+            row = db.execute("SELECT body FROM request WHERE run_id = ?", (run_id,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def keep_document(self, kind: str, model: str, body: Any) -> str:
+        """Store a measurement that is no comparison, in JSON's own types, and return its id."""
+        document_id = _new_id()
+        with self._connection() as db:
+            row = (document_id, kind, _now(), model, json.dumps(body))
+            db.execute("INSERT INTO document VALUES (?, ?, ?, ?, ?)", row)
+        return document_id
+
+    def documents(self) -> list[DocumentSummary]:
+        """Newest first."""
+        with self._connection() as db:
+            rows = db.execute(
+                "SELECT document_id, kind, started_at, model FROM document"
+                " ORDER BY started_at DESC, rowid DESC"
+            ).fetchall()
+        return [DocumentSummary(*row) for row in rows]
+
+    def document(self, document_id: str) -> Any:
+        """The body, or ``None`` for an id that is no document's."""
+        with self._connection() as db:
+            row = db.execute("SELECT body FROM document WHERE document_id = ?", (document_id,)).fetchone()
+        return json.loads(row[0]) if row else None
 
     def amend(self, run_id: str, setup: RunSetup, notes: tuple[str, ...]) -> None:
         """Replace what a run said of its making, once more of it is known."""
@@ -98,6 +163,22 @@ class History:
                 "INSERT OR REPLACE INTO result VALUES (?, ?, ?)",
                 (run_id, result.label or result.configuration.label, json.dumps(to_plain(result))),
             )
+
+    def add_stages(self, run_id: str, stages: Iterable[Stage]) -> None:
+        """All attempts of one step together, so that a step that was cut off leaves nothing."""
+        rows = [(run_id, json.dumps(to_plain(stage))) for stage in stages]
+        with self._connection() as db:
+            db.executemany("INSERT INTO stage (run_id, body) VALUES (?, ?)", rows)
+
+    def resume(self, run_id: str) -> None:
+        """Go on with a run that was interrupted or cancelled. Raises BadInput while it is running."""
+        with self._connection() as db:
+            changed = db.execute(
+                "UPDATE run SET state = 'running', process = ? WHERE run_id = ? AND state != 'running'",
+                (_this_process(), run_id),
+            ).rowcount
+        if not changed:
+            raise BadInput(f"The run “{run_id}” cannot be resumed.", "“edgewright history” lists them.")
 
     def finish(self, run_id: str, state: str = "finished") -> None:
         with self._connection() as db:
@@ -136,6 +217,9 @@ class History:
             readings = db.execute(
                 "SELECT body FROM reading WHERE run_id = ? ORDER BY number", (run_id,)
             ).fetchall()
+            stages = db.execute(
+                "SELECT body FROM stage WHERE run_id = ? ORDER BY number", (run_id,)
+            ).fetchall()
         return RunRecord(
             row[0],
             row[1],
@@ -146,11 +230,26 @@ class History:
             row[4],
             from_plain(json.loads(row[5]), HardwareProfile) if row[5] else None,
             from_plain(json.loads(row[6]), RunSetup) if row[6] else None,
+            tuple(from_plain(json.loads(body), Stage) for (body,) in stages),
         )
 
+    def files(self) -> dict[str, tuple[Path, ...]]:
+        """The models that each run measured and those they were made from, by its id."""
+        found: dict[str, tuple[Path, ...]] = {}
+        with self._connection() as db:
+            rows = db.execute(
+                "SELECT run_id, json_extract(body, '$.configuration.artifact.path'),"
+                " json_extract(body, '$.configuration.artifact.source') FROM result"
+            ).fetchall()
+        for run_id, *places in rows:
+            found[run_id] = (*found.get(run_id, ()), *(Path(place) for place in places if place))
+        return found
+
     def delete(self, run_id: str) -> None:
+        """A run with all that belongs to it, or a document."""
         with self._connection() as db:
             db.execute("DELETE FROM run WHERE run_id = ?", (run_id,))
+            db.execute("DELETE FROM document WHERE document_id = ?", (run_id,))
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -161,6 +260,11 @@ class History:
                 self._prepare(db)
                 yield db
         except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", None) in _FULL:
+                raise JobFailed(
+                    f"The history “{self._path}” could not be written: {error}.",
+                    "Make room on the disk; a run that was cut off goes on with “edgewright bench --resume”.",
+                ) from error
             raise BadInput(
                 f"The history “{self._path}” cannot be used: {error}.",
                 "Move the file away to start a new history.",
@@ -170,14 +274,35 @@ class History:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == SCHEMA_VERSION:
             return
+        if version in _UPGRADES:
+            self._upgrade(db, version)
+            return
         if version != 0:
             raise BadInput(
                 f"The history “{self._path}” was written by another version of Edgewright.",
                 "Move the file away to start a new history.",
             )
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(_SCHEMA)
+        db.executescript(_SCHEMA + _STAGES + _REQUESTS)
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _upgrade(self, db: sqlite3.Connection, version: int) -> None:
+        """One version after the other, all or nothing: two programs may open the file at the same time."""
+        db.execute("BEGIN IMMEDIATE")
+        if db.execute("PRAGMA user_version").fetchone()[0] == version:
+            for number in range(version, SCHEMA_VERSION):
+                for statement in filter(str.strip, _UPGRADES[number].split(";")):
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.commit()
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _text(value: HardwareProfile | RunSetup | None) -> str:

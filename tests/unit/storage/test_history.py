@@ -12,7 +12,7 @@ from backends.domain.artifact import Artifact, Configuration
 from backends.domain.errors import BadInput
 from backends.domain.metric import Interval, TensorMeasurement, TokenMeasurement
 from backends.domain.model import ModelFormat, ModelKind, TensorContents
-from backends.domain.result import ConfigurationResult, DataFile, Flag, Reading, RunSetup
+from backends.domain.result import ConfigurationResult, DataFile, Flag, Reading, RunSetup, Stage, Trial
 from backends.storage.history import History
 from tests.unit.samples import machine
 
@@ -129,3 +129,38 @@ def test_two_configurations_that_differ_in_threads_only_are_two_results(history:
     for threads in (1, 2):
         history.put_result(run_id, replace(result(), label=f"llama.cpp Q4_K_M (CPU, {threads} threads)"))
     assert len(history.run(run_id).results) == 2
+
+
+def test_stages_are_kept_as_they_end_and_go_with_the_run(history: History) -> None:
+    run_id = history.start("model")
+    first = Stage("baseline", "kept", ("The start.",), result("F16"), took_s=1.5)
+    second = Stage("acceleration", "skipped", ("Nothing.",), trials=(Trial("Threads", "2", None, "No."),))
+    history.add_stages(run_id, [first])
+    history.add_stages(run_id, [second])
+    assert history.run(run_id).stages == (first, second)
+    history.delete(run_id)
+    assert history.runs() == []
+
+
+def test_only_a_run_that_was_cut_off_is_resumed(history: History) -> None:
+    run_id = history.start("model")
+    with pytest.raises(BadInput):
+        history.resume(run_id)
+    history.finish(run_id, "interrupted")
+    history.resume(run_id)
+    assert history.run(run_id).state == "running"
+
+
+def test_a_history_without_stages_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite3"
+    old = History(path)
+    run_id = old.start("model")
+    db = sqlite3.connect(path)
+    db.execute("DROP TABLE stage")
+    db.execute("PRAGMA user_version = 1")
+    db.commit()
+    db.close()
+    history = History(path)
+    assert history.run(run_id).stages == ()
+    history.add_stages(run_id, [Stage("baseline", "kept", ("x",))])
+    assert len(History(path).run(run_id).stages) == 1

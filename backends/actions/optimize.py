@@ -1,0 +1,437 @@
+"""Progressive optimization: one stage at a time, each measured against the best before it.
+
+Baseline → conversion → quantization → acceleration → validation. A stage that does not hold is dropped, and
+the next one continues from the best so far. Every finished stage is in the history at once, so that a run
+that was cut off can be resumed or thrown away.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from backends.actions.artifacts import load_artifact
+from backends.actions.bench import DEPTHS
+from backends.actions.compare import Comparison
+from backends.actions.detect import detect
+from backends.actions.engines import opener
+from backends.actions.keeping import setup_of, this_machine, with_hashes
+from backends.actions.measuring import Measuring
+from backends.actions.parts import Parts
+from backends.actions.quantize import known_precision, quantize
+from backends.actions.recommend import recommend_for
+from backends.benchmarking import conductor, threads
+from backends.benchmarking.clock import RealClock
+from backends.benchmarking.protocol import Plan
+from backends.benchmarking.summary import Outcome as Measured
+from backends.domain.artifact import Artifact, Configuration, LoadOptions
+from backends.domain.errors import BadInput, EdgewrightError, JobCancelled
+from backends.domain.events import Log
+from backends.domain.metric import TokenWorkload, Workload
+from backends.domain.model import SourceModel
+from backends.domain.result import ConfigurationResult, Reading, RunRecord, RunSetup, Stage
+from backends.frameworks import registry
+from backends.frameworks.base import EngineHandle, JobContext, Manifest
+from backends.optimization import search, stages
+from backends.optimization.gates import overall
+from backends.optimization.pareto import candidate, recommend
+from backends.optimization.stages import Outcome, Step
+from backends.optimization.stress import affordable
+from backends.storage.history import History
+
+SEARCH_S = {"quick": 90.0, "standard": 400.0, "thorough": 1800.0}  # no knob is begun after that
+SEARCH_ROUNDS = {"quick": 1, "standard": 2, "thorough": 3}
+SEARCH_PROMPT, SEARCH_TOKENS = 128, 32  # of a quick look; what it finds is confirmed in pairs
+SHARES = {
+    Step.BASELINE: 0.12,
+    Step.CONVERSION: 0.14,
+    Step.QUANTIZATION: 0.24,
+    Step.ACCELERATION: 0.24,
+    Step.VALIDATION: 0.26,
+}  # of the progress bar; roughly what the stages take
+
+
+@dataclass(frozen=True)
+class Choice:
+    framework: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """``comparison``: the model, its original and all rules; its artifacts are made here, in ``folder``.
+
+    ``resume``: the id of a run of the same that was cut off.
+    """
+
+    comparison: Comparison
+    choices: tuple[Choice, ...]
+    folder: Path
+    depth: str = "quick"
+    resume: str = ""
+
+
+OnStage = Callable[[Stage], None]
+
+
+def choose(
+    source: SourceModel,
+    job: JobContext,
+    framework: str = "",
+    precision: str = "",
+    target: str = "this",
+    candidates: int = 1,
+) -> tuple[Choice, ...]:
+    """What is named; else what is recommended for this machine, the best first.
+
+    Raises BadInput for names that are not known, and where nothing can be recommended.
+    """
+    if framework:
+        manifest = registry.manifest(framework)
+        usual = manifest.default_precision.get(source.profile.kind.value, "")
+        return (Choice(manifest.name, known_precision(manifest, precision or usual, source).name),)
+    if precision:
+        raise BadInput(f"“{precision}” of which framework?", "Name one with --framework.")
+    found = detect(job)
+    ranked = recommend_for(source, found.hardware, found.availability, target=target)
+    chosen = tuple(Choice(one.framework, one.precision) for one in ranked.suggested if not one.emulated)
+    if not chosen:
+        why = " ".join(f"{one.title}: {one.reason}." for one in ranked.ruled_out)
+        raise BadInput(f"Nothing can be made of {source.name} here. {why}", "Name a --framework yourself.")
+    return chosen[: max(1, candidates)]
+
+
+def optimize(
+    wanted: Optimization,
+    job: JobContext,
+    history: History,
+    on_stage: OnStage = lambda stage: None,
+    on_start: Callable[[str], None] = lambda run_id: None,
+    gate: Callable[[], None] = lambda: None,
+) -> RunRecord:
+    """Run all stages and return the record. Every stage is handed to ``on_stage`` once it is decided.
+
+    A framework or precision that fails costs its attempt only. Raises JobCancelled, and BadInput for a run
+    that cannot be resumed; what was found until then is in the history.
+    """
+    setup = setup_of(wanted.comparison)
+    earlier = _resumed(wanted, history) if wanted.resume else ()
+    run_id = wanted.resume or history.start(wanted.comparison.source.name, this_machine(), setup=setup)
+    on_start(run_id)
+    try:
+        with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
+            parts = Parts(job)
+            shared = Measuring(wanted.comparison, parts.context, history, run_id, Path(scratch), gate)
+            _Pipeline(wanted, shared, parts, setup, on_stage, list(earlier)).go()
+    except JobCancelled:
+        history.finish(run_id, "cancelled")
+        raise
+    except BaseException:
+        history.finish(run_id, "interrupted")
+        raise
+    history.finish(run_id)
+    return history.run(run_id)
+
+
+def _resumed(wanted: Optimization, history: History) -> tuple[Stage, ...]:
+    """The stages a run already has. Raises BadInput where it was one of something else."""
+    record = history.run(wanted.resume)
+    done = record.stages
+    first = next((stage.result for stage in done if stage.result), None)
+    if first is not None and first.configuration != wanted.comparison.configurations()[0]:
+        raise BadInput(
+            f"The run {wanted.resume} is of another model or other settings.", "Start a new one instead."
+        )
+    for stage in done:
+        if stage.result is not None and not stage.result.configuration.artifact.path.exists():
+            raise BadInput(
+                f"“{stage.result.configuration.artifact.path}”, which the run {wanted.resume} made, is gone.",
+                "Start a new run instead.",
+            )
+    history.resume(wanted.resume)
+    return done
+
+
+@dataclass
+class _Pipeline:
+    wanted: Optimization
+    shared: Measuring
+    parts: Parts
+    setup: RunSetup
+    on_stage: OnStage
+    stages: list[Stage]
+
+    def go(self) -> None:
+        known = {stage.name for stage in self.stages}
+        if known:
+            self._recall()
+        walk = {
+            Step.BASELINE: self._baseline,
+            Step.CONVERSION: self._conversion,
+            Step.QUANTIZATION: self._quantization,
+            Step.ACCELERATION: self._acceleration,
+            Step.VALIDATION: self._validation,
+        }
+        for step, work in walk.items():
+            self.parts.begin(step, SHARES[step])
+            if step not in known:
+                self._keep(step, work)
+
+    def _keep(self, step: Step, work: Callable[[], Sequence[Stage]]) -> None:
+        began = time.monotonic()
+        made = work()
+        took_s = (time.monotonic() - began) / max(1, len(made))
+        made = [replace(stage, took_s=took_s) for stage in made]
+        self.shared.history.add_stages(self.shared.run_id, made)
+        self.stages += made
+        for stage in made:
+            self.on_stage(stage)
+
+    def _recall(self) -> None:
+        """The judge needs the original's answers again; the figures are in the stages."""
+        baseline = self.stages[0].result
+        if baseline is not None:
+            self.shared.judged(baseline)
+
+    @property
+    def best(self) -> ConfigurationResult:
+        return stages.best_of(self.stages)
+
+    @property
+    def job(self) -> JobContext:
+        return self.shared.job
+
+    def _baseline(self) -> Sequence[Stage]:
+        plan = self._plan(self.shared.original, ())
+        found = self._measured(Step.BASELINE, plan).results[0]
+        if found.failure:
+            raise BadInput(
+                f"The original cannot be run: {found.failure}", "Choose another form of the model."
+            )
+        judged = self.shared.judged(found)
+        self.shared.history.put_result(self.shared.run_id, judged)
+        told = f"{judged.label}: everything is held against this."
+        return [Stage(Step.BASELINE, Outcome.KEPT, (told,), judged)]
+
+    def _conversion(self) -> Sequence[Stage]:
+        """The same weights in the framework's own format, where it does not run the original as it is."""
+        frameworks = dict.fromkeys(choice.framework for choice in self.wanted.choices)
+        runner = self.best.configuration.artifact
+        made: list[Configuration] = []
+        told: list[Stage] = []
+        for manifest in map(registry.manifest, frameworks):
+            precision = self._unquantized(manifest)
+            if manifest.name == runner.framework:
+                told.append(_skipped(Step.CONVERSION, f"{manifest.title} runs the original as it is."))
+            elif precision is None:
+                told.append(
+                    _skipped(Step.CONVERSION, f"{manifest.title} has no unquantized form of its own.")
+                )
+            else:
+                self._make(Step.CONVERSION, Choice(manifest.name, precision), made, told)
+        return [*told, *self._attempts(Step.CONVERSION, made)]
+
+    def _quantization(self) -> Sequence[Stage]:
+        made: list[Configuration] = []
+        told: list[Stage] = []
+        for choice in self.wanted.choices:
+            self._make(Step.QUANTIZATION, choice, made, told)
+        return [*told, *self._attempts(Step.QUANTIZATION, made)]
+
+    def _acceleration(self) -> Sequence[Stage]:
+        """A quick search over what the framework lets one set; its winner is then measured in pairs."""
+        best = self.best.configuration
+        manifest = registry.manifest(best.artifact.framework)
+        knobs = search.knobs_for(manifest.acceleration, best.artifact.kind)
+        if manifest.emulated:
+            return [_skipped(Step.ACCELERATION, f"{manifest.title} runs in an emulator here.")]
+        if not knobs:
+            return [_skipped(Step.ACCELERATION, f"{manifest.title} names nothing that could be set.")]
+        found = self._search(best, manifest)
+        notes = tuple(f"Not tried, because the time was up: {name}." for name in found.untried)
+        if found.load == best.load:
+            text = f"{len(found.trials)} settings were tried; none was {search.LEAST_GAIN:.0%} faster."
+            return [replace(_skipped(Step.ACCELERATION, text, *notes), trials=found.trials)]
+        changed = search.described(found.load, best.load)
+        faster = Configuration(
+            replace(best.artifact, original=False), found.load, f"{self.best.label}, {changed}"
+        )
+        tried = f"The best of {len(found.trials)} settings tried: {changed}."
+        return [
+            replace(stage, evidence=(*stage.evidence, tried, *notes), trials=found.trials)
+            for stage in self._attempts(Step.ACCELERATION, [faster])
+        ]
+
+    def _validation(self) -> Sequence[Stage]:
+        """What is left against the original, anew: speed, memory, stress and all gates."""
+        chosen = stages.contenders(self.stages)
+        baseline = self.stages[0].result
+        assert baseline is not None
+        if not chosen:
+            return [_skipped(Step.VALIDATION, "No stage held, so the original stays as it is.")]
+        configurations = [one.configuration for one in chosen]
+        plan = self.shared.plan(self.shared.original, configurations)
+        outcome = conductor.run(plan, self.shared.surface(lambda result: None))
+        original, *found = outcome.results
+        results = [_with_quality_of(original, baseline)]
+        for result, known in zip(found, chosen, strict=True):
+            complete = self.shared.stressed(_with_quality_of(result, known))
+            gates = self.shared.gates_of(complete, results[0], outcome.readings)
+            results.append(replace(complete, gates=gates))
+        for result in results:
+            self.shared.history.put_result(self.shared.run_id, result)
+        self._amend(outcome, [self.shared.original, *configurations])
+        return self._verdicts(results)
+
+    def _verdicts(self, results: Sequence[ConfigurationResult]) -> Sequence[Stage]:
+        original, *made = results
+        picked = recommend([candidate(one) for one in made if not one.failure])
+        told = []
+        for result in made:
+            if result.failure:
+                told.append(_failed(Step.VALIDATION, result.failure, result))
+                continue
+            chain = stages.chain_sentence(self.stages, stages.main_comparison(result))
+            is_best = result.configuration == self.best.configuration
+            passed = [gate for gate in result.gates if gate.verdict.value == "pass"]
+            evidence = [f"{len(passed)} of {len(result.gates)} gates pass."]
+            evidence += [chain] if chain and is_best else []
+            evidence += [picked.reason] if picked and picked.label == result.label else []
+            verdict = overall(result.gates).value
+            told.append(Stage(Step.VALIDATION, verdict, tuple(evidence), result, original.label))
+        return told
+
+    def _amend(self, outcome: Measured, configurations: Sequence[Configuration]) -> None:
+        hashed = with_hashes(self.setup, configurations, self.job)
+        notes = (*self.shared.material.notes, *outcome.notes)
+        self.shared.history.amend(self.shared.run_id, hashed, notes)
+
+    def _attempts(self, step: Step, made: Sequence[Configuration]) -> Sequence[Stage]:
+        """Each in pairs with the best before; then which of those that hold goes on."""
+        if not made:
+            return []
+        before = self.best
+        outcome = self._measured(step, self._plan(before.configuration, made))
+        decided = []
+        for result in outcome.results[1:]:
+            judged = self.shared.judged(result)
+            gates = self.shared.gates_of(judged, before, ())
+            emulated = registry.manifest(result.configuration.artifact.framework).emulated
+            decided.append(stages.decided(step, judged, before, gates, emulated))
+        return stages.settled(decided)
+
+    def _plan(self, original: Configuration, candidates: Sequence[Configuration]) -> Plan:
+        """Stages are decided at "no slower", not at the gates' thresholds."""
+        return replace(self.shared.plan(original, candidates), thresholds=(1.0,))
+
+    def _measured(self, step: Step, plan: Plan) -> Measured:
+        """Raw samples are kept under the stage's name, apart from those of the validation."""
+        shared = self.shared
+
+        def keep(reading: Reading) -> None:
+            named = replace(reading, comparison=f"{step.value}: {reading.comparison}")
+            shared.history.add_reading(shared.run_id, named)
+
+        return conductor.run(plan, shared.surface(lambda result: None, keep))
+
+    def _make(self, step: Step, choice: Choice, made: list[Configuration], told: list[Stage]) -> None:
+        try:
+            artifact = self._artifact(choice)
+        except EdgewrightError as error:
+            told.append(_failed(step, f"{choice.framework} {choice.precision}: {error}"))
+            self.job.emit(Log(told[-1].evidence[0]))
+        else:
+            made.append(Configuration(artifact, self.shared.original.load))
+
+    def _artifact(self, choice: Choice) -> Artifact:
+        """Made now, or by the part of this run that was cut off."""
+        source = self.wanted.comparison.source
+        name = f"{source.name}-{choice.framework}-{choice.precision}-{self.shared.run_id}"
+        out = self.wanted.folder / name.replace(" ", "-").lower()
+        if out.exists():
+            return load_artifact(out)
+        return quantize(source, choice.framework, choice.precision, out, self.parts.aside)
+
+    def _unquantized(self, manifest: Manifest) -> str | None:
+        """The framework's precision that keeps the weights as they are: as many bits, or the next more."""
+        profile = self.wanted.comparison.source.profile
+        found = [
+            spec
+            for spec in manifest.precisions
+            if spec.family == "original" and profile.kind in spec.kinds and spec.name.upper() != "BF16"
+        ]
+        enough = [spec for spec in found if spec.bits >= round(profile.contents.bits_per_weight)]
+        chosen = min(enough or found, key=lambda spec: spec.bits, default=None)
+        return chosen.name if chosen else None
+
+    def _search(self, best: Configuration, manifest: Manifest) -> search.Found:
+        processor = this_machine().processor
+        logical = processor.logical_cores.value or 1
+        counts = threads.counts_to_try(processor.physical_cores.value or logical, logical)
+        begun = time.monotonic()
+        return search.search(
+            replace(best.load, threads=best.load.threads or self._threads_used()),
+            search.knobs_for(manifest.acceleration, best.artifact.kind),
+            counts,
+            lambda loads: self._compare(best, loads),
+            SEARCH_ROUNDS[self.wanted.depth],
+            lambda: time.monotonic() - begun < SEARCH_S[self.wanted.depth],
+        )
+
+    def _threads_used(self) -> int:
+        return self.best.engine.threads if self.best.engine else 0
+
+    def _compare(self, best: Configuration, loads: Sequence[LoadOptions]) -> Sequence[float | str]:
+        """In turns, all open at once; as many as the memory holds."""
+        room = affordable(len(loads), self._peak_bytes(), this_machine().memory.available_bytes.value)
+        work = _short(self.shared.material.work)
+        handles: dict[int, EngineHandle] = {}
+        failures: dict[int, str] = {}
+        with ExitStack() as opened:
+            for number, load in enumerate(loads):
+                if number >= max(2, room):
+                    failures[number] = "The free memory does not hold so many at once."
+                    continue
+                try:
+                    handles[number] = opener(self.job)(replace(best, load=load))
+                except EdgewrightError as error:
+                    failures[number] = str(error)
+                else:
+                    opened.callback(handles[number].close)
+            seen = threads.in_turns(handles, work, RealClock(), self.job)
+        return [
+            failures[number] if number in failures else search.gain(seen[number], seen[0], work)
+            for number in range(1, len(loads))
+        ]
+
+    def _peak_bytes(self) -> int | None:
+        return self.best.memory.total_peak_bytes if self.best.memory else None
+
+
+def _short(work: Workload) -> Workload:
+    """A quick look at the same work."""
+    if isinstance(work, TokenWorkload):
+        return TokenWorkload(work.token_ids[:SEARCH_PROMPT], SEARCH_TOKENS, work.sampling)
+    return replace(work, min_duration_s=min(work.min_duration_s, 0.5))
+
+
+def _with_quality_of(result: ConfigurationResult, known: ConfigurationResult) -> ConfigurationResult:
+    """The very same configuration was judged in its stage; only what may vary is measured anew."""
+    return replace(
+        result, quality=known.quality, fidelity=known.fidelity, output_fidelity=known.output_fidelity
+    )
+
+
+def _skipped(step: Step, *why: str) -> Stage:
+    return Stage(step, Outcome.SKIPPED, why)
+
+
+def _failed(step: Step, why: str, result: ConfigurationResult | None = None) -> Stage:
+    return Stage(step, Outcome.FAILED, (why,), result)
+
+
+__all__ = ["DEPTHS", "Choice", "Optimization", "choose", "optimize"]

@@ -1,0 +1,136 @@
+"""``edgewright optimize``: from the model as it is to the one to ship, one measured stage after the other."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backends import cli_text
+from backends.codec import to_plain
+from backends.commands.adding import AddCommand
+from backends.commands.measuring import add_gates, floats, gates_of
+from backends.commands.sourcing import named
+from backends.jobs.context import Context
+
+if TYPE_CHECKING:
+    from backends.actions.compare import Comparison
+    from backends.domain.model import SourceModel
+
+
+def add(add_command: AddCommand) -> None:
+    command = add_command(
+        "optimize",
+        _optimize,
+        "convert, quantize, accelerate and validate a model, each stage measured against the one before",
+        _text,
+    )
+    command.add_argument("model", type=Path)
+    command.add_argument("--framework", default="", help="without it: what is recommended for this machine")
+    command.add_argument("--precision", default="", help="of the framework; without it its usual one")
+    command.add_argument("--candidates", type=int, default=1, help="how many of those recommended are tried")
+    command.add_argument("--target", default="this", help="this, android, ios, intel_server, …")
+    command.add_argument("--depth", choices=("quick", "standard", "thorough"), default="quick")
+    command.add_argument("--out", type=Path, metavar="DIR", help="where the artifacts are put")
+    command.add_argument("--data", type=Path, help="tasks (JSONL) or labelled images (folder, .npz, IDX)")
+    command.add_argument("--text", type=Path, help="text for timing and perplexity")
+    command.add_argument("--calibration", type=Path, help="text, or .npz with samples")
+    command.add_argument("--mean", type=floats, help="per channel, of pixels scaled to 0..1")
+    command.add_argument("--std", type=floats, help="per channel, of pixels scaled to 0..1")
+    command.add_argument("--threads", type=int, default=0, help="to begin with")
+    command.add_argument("--no-stress", action="store_true", help="leave the stress run out")
+    add_gates(command)
+    command.add_argument("--resume", default="", metavar="RUN", help="go on with a run that was cut off")
+    command.add_argument("--report", type=Path, metavar="FILE.html|.pdf", help="write the report as well")
+    command.add_argument(
+        "--certificate", type=Path, metavar="FILE", help="write a signed certificate as well"
+    )
+
+
+def _optimize(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
+    from backends.actions.assess import assess
+    from backends.actions.optimize import Optimization, choose, optimize
+    from backends.storage.history import History
+    from backends.storage.paths import app_paths
+
+    source = _with_data(assess(named(arguments.model, job), job), arguments)
+    choices = choose(
+        source, job, arguments.framework, arguments.precision, arguments.target, arguments.candidates
+    )
+    history = History(app_paths().history)
+    wanted = Optimization(
+        _comparison(source, arguments, job),
+        choices,
+        arguments.out or app_paths().artifacts,
+        arguments.depth,
+        arguments.resume,
+    )
+    record = optimize(wanted, job, history)
+    document = cli_text.run_document(record)
+    return {
+        **document,
+        "stages": [to_plain(stage) for stage in record.stages],
+        **_papers(arguments, record.run_id),
+    }
+
+
+def _with_data(source: SourceModel, arguments: argparse.Namespace) -> SourceModel:
+    return replace(
+        source,
+        tasks=arguments.data or source.tasks,
+        evaluation=arguments.text or source.evaluation,
+        calibration=arguments.calibration or source.calibration,
+    )
+
+
+def _comparison(source: SourceModel, arguments: argparse.Namespace, job: Context) -> Comparison:
+    from backends.actions.bench import DEPTHS, preprocessing_of
+    from backends.actions.compare import Comparison
+    from backends.actions.convert import original
+    from backends.optimization.stress import STRESS_PLANS
+
+    return Comparison(
+        source,
+        original(source, job),
+        (),
+        DEPTHS[arguments.depth],
+        threads=arguments.threads,
+        preprocessing=preprocessing_of(source, arguments.data, arguments.mean, arguments.std),
+        gates=gates_of(arguments),
+        stress=None if arguments.no_stress else STRESS_PLANS[arguments.depth],
+    )
+
+
+def _papers(arguments: argparse.Namespace, run_id: str) -> dict[str, str | None]:
+    """What was asked for beside the run itself."""
+    from backends.actions.certificate import certify
+    from backends.actions.report import write_report
+    from backends.storage.history import History
+    from backends.storage.paths import app_paths
+
+    history = History(app_paths().history)
+    if arguments.report:
+        write_report(run_id, arguments.report, history, arguments.print_pdf)
+    if arguments.certificate:
+        certify(run_id, arguments.certificate, history)
+    return {
+        "report": str(arguments.report) if arguments.report else None,
+        "certificate": str(arguments.certificate) if arguments.certificate else None,
+    }
+
+
+def _text(document: Any) -> str:
+    """The stages with what they found, then the run as a table."""
+    lines = [f"{document['model']}, run {document['run_id']} ({document['state']})"]
+    for stage in document["stages"]:
+        lines += ["", f"{stage['name']}: {stage['verdict']}{_what(stage)}"]
+        lines += [f"  {sentence}" for sentence in stage["evidence"]]
+    lines += ["", cli_text.run_text(document).partition("\n")[2]]
+    lines += [f"{name}: {document[name]}" for name in ("report", "certificate") if document[name]]
+    return "\n".join(lines)
+
+
+def _what(stage: Mapping[str, Any]) -> str:
+    return f" — {stage['result']['label']}" if stage["result"] else ""

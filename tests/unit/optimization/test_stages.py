@@ -1,0 +1,144 @@
+"""Which stages hold, and what they come to together."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends.domain.gate import Gate, GateResult, Verdict
+from backends.domain.metric import Interval
+from backends.domain.result import ConfigurationResult, Stage
+from backends.optimization.stages import (
+    Outcome,
+    Step,
+    best_of,
+    chain_sentence,
+    contenders,
+    decided,
+    product,
+    settled,
+    waterfall,
+)
+
+from .samples import comparison, interval, memory, patient, result
+
+DECODE = "decode_tokens_per_s"
+
+
+def made(
+    label: str, ratio: Interval | None = None, original: bool = False, **fields: object
+) -> ConfigurationResult:
+    comparisons = (comparison(DECODE, ratio),) if ratio else ()
+    return result(original=original, label=label, comparisons=comparisons, **fields)
+
+
+BASE = made("original F16", original=True, memory=memory(200))
+
+
+def stage(step: Step, found: ConfigurationResult, verdict: str = Outcome.KEPT) -> Stage:
+    return Stage(step, verdict, (), found, "before")
+
+
+def gate(name: str, verdict: Verdict) -> GateResult:
+    return GateResult(Gate(name, 0.95, True, "×"), verdict, None, f"About {name}.")
+
+
+@pytest.mark.parametrize(
+    ("step", "ratio", "outcome", "words"),
+    [
+        (Step.QUANTIZATION, interval(2.0, 1.9, 2.1), Outcome.KEPT, "faster by the whole"),
+        (Step.QUANTIZATION, interval(0.8, 0.7, 0.9), Outcome.DROPPED, "slower by the whole"),
+        (Step.CONVERSION, interval(1.0, 0.9, 1.1), Outcome.KEPT, "No difference"),
+        (Step.ACCELERATION, interval(1.0, 0.9, 1.1), Outcome.DROPPED, "No gain is certain"),
+        (Step.ACCELERATION, interval(1.2, 1.1, 1.3), Outcome.KEPT, "faster"),
+        (Step.QUANTIZATION, None, Outcome.DROPPED, "not measured"),
+    ],
+)
+def test_a_stage_holds_by_its_whole_interval(
+    step: Step, ratio: Interval | None, outcome: Outcome, words: str
+) -> None:
+    found = decided(step, made("x", ratio, memory=memory(100)), BASE, ())
+    assert found.verdict == outcome and words in found.evidence[0]
+    assert found.against == "original F16"
+    assert any("Peak memory 100.0 MiB after 200.0 MiB" in told for told in found.evidence)
+
+
+def test_a_failed_quality_gate_drops_it_however_fast_it_is() -> None:
+    gates = (gate("perplexity", Verdict.FAIL), gate("memory", Verdict.FAIL))
+    found = decided(Step.QUANTIZATION, made("x", interval(3.0)), BASE, gates)
+    assert found.verdict == Outcome.DROPPED
+    assert "quality gate perplexity" in found.evidence[0] and "About perplexity." in found.evidence
+
+
+def test_other_gates_are_for_the_validation() -> None:
+    gates = (gate("memory", Verdict.FAIL), gate("accuracy", Verdict.INCONCLUSIVE))
+    assert decided(Step.QUANTIZATION, made("x", interval(3.0)), BASE, gates).verdict == Outcome.KEPT
+
+
+def test_what_cannot_be_run_has_failed_and_says_why() -> None:
+    found = decided(Step.CONVERSION, made("x", failure="It crashed."), BASE, ())
+    assert (found.verdict, found.evidence) == (Outcome.FAILED, ("It crashed.",))
+
+
+def test_an_emulators_speed_decides_nothing() -> None:
+    found = decided(Step.QUANTIZATION, made("x", interval(0.01)), BASE, (), emulated=True)
+    assert found.verdict == Outcome.KEPT and not any("times that" in told for told in found.evidence)
+
+
+def test_the_next_stage_continues_from_the_best_so_far() -> None:
+    stages = [
+        stage(Step.BASELINE, BASE),
+        stage(Step.CONVERSION, made("slow", interval(0.5)), Outcome.DROPPED),
+    ]
+    assert best_of(stages) is BASE
+    assert contenders(stages) == ()
+    quick = made("quick", interval(2.0))
+    assert best_of([*stages, stage(Step.QUANTIZATION, quick)]) is quick
+
+
+def test_of_two_that_hold_one_goes_on_and_both_are_validated() -> None:
+    slow, quick = made("slow", interval(1.2, 1.1, 1.3)), made("quick", interval(2.0, 1.9, 2.1))
+    both = settled([stage(Step.QUANTIZATION, slow), stage(Step.QUANTIZATION, quick)])
+    assert [one.verdict for one in both] == [Outcome.HELD, Outcome.KEPT]
+    assert "quick goes on" in both[0].evidence[-1]
+    assert contenders([stage(Step.BASELINE, BASE), *both]) == (quick, slow)
+
+
+def test_the_waterfall_multiplies_what_was_kept() -> None:
+    stages = [
+        stage(Step.BASELINE, BASE),
+        Stage(Step.CONVERSION, Outcome.SKIPPED, ("Nothing to convert.",)),
+        stage(Step.QUANTIZATION, made("q", interval(2.0, 1.8, 2.2))),
+        stage(Step.ACCELERATION, made("a", interval(0.9, 0.8, 1.05)), Outcome.DROPPED),
+        stage(Step.VALIDATION, made("q", interval(2.1, 1.9, 2.3)), "pass"),
+    ]
+    links = waterfall(stages)
+    assert [link.stage.name for link in links] == ["baseline", "quantization", "acceleration", "validation"]
+    totals = [link.total.estimate for link in links if link.total]
+    assert totals == pytest.approx([1.0, 2.0, 2.0, 2.1])
+    assert links[2].factor is not None and links[2].factor.estimate == 0.9
+
+
+def test_the_chain_is_held_against_the_direct_measurement() -> None:
+    stages = [stage(Step.BASELINE, BASE), stage(Step.QUANTIZATION, made("q", interval(2.0, 1.8, 2.2)))]
+    assert "the two agree" in chain_sentence(stages, comparison(DECODE, interval(2.1, 1.9, 2.3)))
+    assert "do not agree" in chain_sentence(stages, comparison(DECODE, interval(1.0, 0.9, 1.1)))
+    assert chain_sentence(stages, None) == ""
+
+
+ratios = st.floats(0.1, 10)
+
+
+@patient
+@given(ratios, ratios, st.floats(0, 0.5), st.floats(0, 0.5))
+def test_a_product_is_as_sure_as_its_parts_together(a: float, b: float, da: float, db: float) -> None:
+    found = product(
+        interval(a, a * math.exp(-da), a * math.exp(da)), interval(b, b * math.exp(-db), b * math.exp(db))
+    )
+    assert found.estimate == pytest.approx(a * b)
+    reach = math.log(found.high / found.estimate)
+    assert reach == pytest.approx(math.hypot(da, db), abs=1e-9)
+    assert max(da, db) <= reach + 1e-9 and reach <= da + db + 1e-9

@@ -2,7 +2,8 @@
 """Sets Edgewright up in ``.venv`` beside the project and starts it, or passes its tests.
 
     python3 installers/bootstrap.py             set up, then open the window
-    python3 installers/bootstrap.py test        set up with the tools for development, then run the tests
+    python3 installers/bootstrap.py test        set up with the tools for development and all frameworks, and
+                                                run the tests
     python3 installers/bootstrap.py setup       set up only
     python3 installers/bootstrap.py headless    run the tests of the engine where Qt is not installed
 
@@ -23,6 +24,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / "installers" / "constraints.txt"
 QT_PACKAGES = ("PySide6_Essentials", "pyqtgraph", "pytest-qt")
+TEST_HOME = ROOT / ".test-home"  # what tests use in place of the user's own folders
+ALL_FRAMEWORKS = "EDGEWRIGHT_ALL_FRAMEWORKS"  # set in CI: a framework that is missing is a failure
+SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 
 # What Qt needs from Debian and Ubuntu: the library that shows it is there, and its package.
 DEBIAN_NEEDS = {
@@ -55,6 +59,7 @@ def main(arguments: list[str]) -> int:
         return run_tests(python, ["-m", "not slow", "tests/unit", "tests/fault", *arguments[1:]])
     python = environment(ROOT / ".venv", extra="dev" if command in ("test", "setup") else "")
     if command == "test":
+        install_frameworks(python)
         return run_tests(python, arguments[1:])
     if command == "run":
         return subprocess.call([python, "-m", "gui", *arguments[1:]], cwd=ROOT)
@@ -66,8 +71,33 @@ def say(text: str) -> None:
 
 
 def run_tests(python: Path, arguments: list[str]) -> int:
-    variables = {**os.environ, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
-    return subprocess.call([python, "-m", "pytest", *arguments], cwd=ROOT, env=variables)
+    return subprocess.call([python, "-m", "pytest", *arguments], cwd=ROOT, env=test_variables())
+
+
+def test_variables() -> dict[str, str]:
+    return {"QT_QPA_PLATFORM": "offscreen", "EDGEWRIGHT_HOME": str(TEST_HOME), **os.environ}
+
+
+def install_frameworks(python: Path) -> None:
+    """Those with environments of their own, by the program's installer; what is there and works it leaves."""
+    for name in managed_frameworks():
+        command = [python, "-m", "backends.cli", "frameworks", "install", name]
+        if subprocess.call(command, cwd=ROOT, env=test_variables(), stdout=subprocess.DEVNULL) == 0:
+            continue
+        if os.environ.get(ALL_FRAMEWORKS):
+            raise SystemExit(f"“{name}” could not be installed; {ALL_FRAMEWORKS} asks for every framework.")
+        say(f"“{name}” could not be installed; the tests that need it are skipped.")
+
+
+def managed_frameworks() -> list[str]:
+    """Frameworks and converters of this system that do not come with the base install."""
+    here = SYSTEMS.get(sys.platform, sys.platform)
+    found = []
+    for path in sorted((ROOT / "backends" / "frameworks").rglob("manifest.toml")):
+        manifest = tomllib.loads(path.read_text(encoding="utf-8"))
+        if manifest.get("environment") and here in manifest["systems"]:
+            found.append(path.parent.name)
+    return found
 
 
 def environment(folder: Path, extra: str = "", without: tuple[str, ...] = ()) -> Path:

@@ -13,8 +13,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+ALL_FRAMEWORKS = "EDGEWRIGHT_ALL_FRAMEWORKS"  # set in CI: a framework that is not installed fails its tests
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# What is the user's is left alone; the managed environments are those that installers/bootstrap.py has made.
+os.environ.setdefault("EDGEWRIGHT_HOME", str(ROOT / ".test-home"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

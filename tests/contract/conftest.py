@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backends.domain.artifact import Artifact, Configuration, LoadOptions
+from backends.domain.events import Event
 from backends.domain.model import ModelFormat, ModelKind
 from backends.frameworks import registry
 from backends.frameworks.base import Manifest, OptimizeRequest
@@ -18,27 +18,27 @@ from backends.jobs.context import Context
 from backends.jobs.engine import RemoteEngine, open_engine
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import OPTIMIZE, JobSpec
-from tests.contract import onnx_models, tiny_models
+from tests.contract import hf_models, onnx_models, tiny_models
+from tests.contract.managed import installed, quiet, runtime_of
 
 CONTEXT_TOKENS = 1024
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The unquantized tiny models by format. A framework that takes none of them is skipped, saying so."""
+    """The unquantized tiny models by format, and what was made of them. ``heard``: events by artifact."""
 
     language: dict[ModelFormat, Path]
     tensor: dict[ModelFormat, Path]
     text: Path
     images: Path
     made: dict[tuple[str, str, str], Artifact] = field(default_factory=dict)
+    heard: dict[Path, list[Event]] = field(default_factory=dict)
 
     def of(self, manifest: Manifest, kind: ModelKind) -> tuple[ModelFormat, Path]:
         known = self.language if kind is ModelKind.LANGUAGE else self.tensor
-        for form in manifest.takes:
-            if form in known:
-                return form, known[form]
-        pytest.skip(f"{manifest.title} takes none of the tiny {kind.value} models: {', '.join(known)}")
+        form = next(form for form in manifest.takes if form in known)
+        return form, known[form]
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +48,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
         {
             ModelFormat.GGUF: tiny_models.language_gguf(folder / "tiny.gguf"),
             ModelFormat.ONNX: onnx_models.language_onnx(folder / "onnx"),
+            ModelFormat.HUGGING_FACE: hf_models.language_hf(folder / "hf"),
         },
         {ModelFormat.ONNX: tiny_models.vision_onnx(folder / "tiny.onnx")},
         tiny_models.calibration_text(folder / "calibration.txt"),
@@ -55,37 +56,32 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
     )
 
 
+def running(kind: ModelKind) -> list[str]:
+    """The frameworks that run models of this kind; see test_qnn for what QNN says to a language model."""
+    needed = "generate" if kind is ModelKind.LANGUAGE else "infer"
+    return [m.name for m in registry.manifests() if kind in m.kinds and needed in m.capabilities]
+
+
 @pytest.fixture(params=[m.name for m in registry.manifests()])
 def manifest(request: pytest.FixtureRequest) -> Manifest:
-    """Every registered framework that is installed beside the tests."""
-    found = registry.manifest(request.param)
-    if not (registry.folders()[found.name] / "adapter.py").is_file():
-        pytest.skip(f"{found.title} has no adapter yet")
-    if found.environment:
-        pytest.skip(f"{found.title} lives in the managed environment “{found.environment}”")
-    missing = [name for name in found.packages if importlib.util.find_spec(name) is None]
-    if missing:
-        pytest.skip(f"{found.title} is not installed here: {', '.join(missing)}")
-    return found
+    """Every registered framework, in the base install or in an environment of its own."""
+    return installed(request.param)
 
 
 @pytest.fixture
-def language(manifest: Manifest) -> Manifest:
-    if ModelKind.LANGUAGE not in manifest.kinds:
-        pytest.skip(f"{manifest.title} takes no language models")
-    return manifest
+def kind(manifest: Manifest) -> ModelKind:
+    """What a framework is tested with where either would do."""
+    return ModelKind.LANGUAGE if manifest.name in running(ModelKind.LANGUAGE) else ModelKind.VISION
 
 
-@pytest.fixture
-def vision(manifest: Manifest) -> Manifest:
-    if ModelKind.VISION not in manifest.kinds:
-        pytest.skip(f"{manifest.title} takes no vision models")
-    return manifest
+@pytest.fixture(params=running(ModelKind.LANGUAGE))
+def language(request: pytest.FixtureRequest) -> Manifest:
+    return installed(request.param)
 
 
-def quiet() -> Context:
-    """A job that nobody listens to."""
-    return Context(lambda _: None)
+@pytest.fixture(params=running(ModelKind.VISION))
+def vision(request: pytest.FixtureRequest) -> Manifest:
+    return installed(request.param)
 
 
 def request_for(
@@ -111,7 +107,10 @@ def make(sources: Sources, tmp_path_factory: pytest.TempPathFactory) -> Make:
         if key not in sources.made:
             folder = tmp_path_factory.mktemp(manifest.name)
             request = request_for(sources, manifest, kind, precision, folder)
-            sources.made[key] = run_job(JobSpec(OPTIMIZE, request, manifest.name), quiet())
+            spec = JobSpec(OPTIMIZE, request, manifest.name)
+            events: list[Event] = []
+            sources.made[key] = run_job(spec, Context(events.append), runtime_of(manifest))
+            sources.heard[sources.made[key].path] = events
         return sources.made[key]
 
     return made
@@ -127,7 +126,8 @@ def engine() -> Engine:
     @contextmanager
     def opened(artifact: Artifact, job: Context | None = None, **load: object) -> Iterator[RemoteEngine]:
         options = LoadOptions(**{"threads": 1, "context": CONTEXT_TOKENS, **load})  # type: ignore[arg-type]
-        with open_engine(Configuration(artifact, options), job or quiet()) as handle:
+        runtime = runtime_of(registry.manifest(artifact.framework))
+        with open_engine(Configuration(artifact, options), job or quiet(), runtime) as handle:
             yield handle
 
     return opened

@@ -1,11 +1,14 @@
-"""Frameworks in managed environments: really run where they are installed, else skipped, saying so."""
+"""How the contract tests run a framework: in the environment it lives in, the base install's or its own."""
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -16,26 +19,51 @@ from backends.domain.artifact import Artifact, Configuration, LoadOptions
 from backends.domain.model import ModelFormat, ModelKind
 from backends.domain.runtime import Runtime
 from backends.frameworks import registry
-from backends.frameworks.base import OptimizeRequest
+from backends.frameworks.base import Manifest, OptimizeRequest
+from backends.frameworks.environments import SYSTEMS
 from backends.jobs.context import Context
 from backends.jobs.engine import RemoteEngine, open_engine
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import OPTIMIZE, JobSpec
-from tests.conftest import ROOT
+from tests.conftest import ALL_FRAMEWORKS, ROOT
 
 BUNDLED = ROOT / "resources" / "models" / "edgewright-lm" / "hf"
 
 
+def runtime_of(manifest: Manifest) -> Runtime:
+    """How its workers are started; a framework that is not installed ends the test, see :func:`absent`."""
+    if SYSTEMS.get(sys.platform, sys.platform) not in manifest.systems:
+        pytest.skip(f"{manifest.title} is not made for this system")
+    known = environments()
+    missing = known.missing(manifest)
+    if missing is not None:
+        absent(f"{manifest.title} is {missing.reason}. {missing.remedy}")
+    lacking = [name for name in manifest.packages if importlib.util.find_spec(name) is None]
+    if lacking and not manifest.environment:
+        absent(f"{manifest.title} is not installed beside the tests: {', '.join(lacking)}.")
+    return known.runtime(manifest)
+
+
+def installed(name: str) -> Manifest:
+    """The manifest of a framework that can be run here; ends the test like :func:`runtime_of`."""
+    manifest = registry.manifest(name)
+    runtime_of(manifest)
+    return manifest
+
+
+def absent(why: str) -> NoReturn:
+    """A developer's machine may lack a framework: the test is skipped. Where all are called for, it fails."""
+    if os.environ.get(ALL_FRAMEWORKS):
+        pytest.fail(f"{why} {ALL_FRAMEWORKS} asks for every framework.")
+    pytest.skip(why)
+
+
 class Framework:
-    """One framework in its environment, for a test."""
+    """One framework in its environment, for a test that names the source and the options itself."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        manifest = registry.manifest(name)
-        missing = environments().missing(manifest)
-        if missing is not None:
-            pytest.skip(f"{manifest.title} is {missing.reason}. {missing.remedy}")
         self.name = name
-        self.runtime: Runtime = environments().runtime(manifest)
+        self.runtime = runtime_of(registry.manifest(name))
         self._folder = folder
         self._made = 0
 
@@ -64,12 +92,11 @@ class Framework:
 
 
 def quiet() -> Context:
+    """A job that nobody listens to."""
     return Context(lambda _: None)
 
 
 def bundled_language_model() -> Path:
-    if not (BUNDLED / "model.safetensors").is_file():
-        pytest.skip("the bundled language model has no Hugging Face form yet")
     return BUNDLED
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import select
+import socket
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import onnx
 import onnxruntime
-import psutil
 import pytest
 
 from backends.domain.errors import BadInput, JobCancelled, JobFailed
@@ -16,6 +19,7 @@ from backends.domain.metric import TokenMeasurement, TokenWorkload
 from backends.domain.model import ModelKind
 from tests.contract import onnx_models, tiny_models
 from tests.contract.managed import Framework, agreement, bundled_language_model, cosine, logits, stop_at
+from tests.fault.killing import MARK, living
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -105,13 +109,25 @@ def test_what_a_workflow_cannot_do_is_said(
 
 
 def test_a_cancel_ends_olive_too(olive: Framework) -> None:
+    mark = uuid4().hex
+    olive.runtime = replace(olive.runtime, variables={MARK: mark})
     with pytest.raises(JobCancelled):
         olive.optimize(bundled_language_model(), LANGUAGE, "INT4", job=stop_at("Pass build"))
-    running = [process for process in psutil.process_iter(["cmdline"]) if _is_olive(process)]
-    _, alive = psutil.wait_procs(running, 10)
-    assert alive == []
+    assert living(mark) == []
 
 
-def _is_olive(process: psutil.Process) -> bool:
-    words = process.info["cmdline"] or []
-    return "--disable_telemetry" in words
+def test_nothing_is_sent_and_no_id_of_the_machine_is_made(
+    olive: Framework, model: Path, tmp_path: Path
+) -> None:
+    """Every request would go through the proxy, which only counts who comes."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), address)
+        nowhere = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "NO_PROXY": "", "no_proxy": ""}
+        olive.runtime = replace(olive.runtime, variables={**proxies, **nowhere})
+        olive.optimize(model, VISION, "INT8_DYNAMIC")
+        asked, _, _ = select.select([proxy], [], [], 0)
+    assert not asked, "Olive wanted to send something"
+    assert not [path for path in home.rglob("*") if "Microsoft" in path.parts]

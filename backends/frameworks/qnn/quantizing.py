@@ -45,7 +45,11 @@ class Recipe:
 
     @classmethod
     def read(cls, precision: str, options: Mapping[str, Option]) -> Recipe:
-        """Raises BadInput for an option that makes no sense."""
+        """Raises BadInput for a precision that QNN does not have, and for an option that makes no sense."""
+        if precision not in ACTIVATIONS:
+            raise BadInput(
+                f"QNN has no precision “{precision}”.", f"Choose one of: {', '.join(ACTIVATIONS)}."
+            )
         calibration = str(options.get("calibration", "minmax")).lower()
         if calibration not in CALIBRATIONS:
             raise BadInput(

@@ -1,0 +1,107 @@
+"""``edgewright fetch`` and ``edgewright shape`` as a user meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from backends.sources.shapes import Shape, write_folder
+from tests.unit.cli.test_cli import check, run
+from tests.unit.sources.server import Behaviour, serving
+from tests.unit.sources.test_shapes import TINY
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EDGEWRIGHT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "no-such-home"))
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "HF_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(TINY))
+    return str(folder / "config.json")
+
+
+def test_a_plan_shows_files_and_size_and_downloads_nothing(
+    capsys: pytest.CaptureFixture[str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behaviour = Behaviour()
+    with serving(behaviour) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        code, out, _ = run(capsys, "fetch", "owner/name", "--plan", "--json")
+        assert "model.safetensors" in run(capsys, "fetch", "owner/name", "--plan")[1]
+    document = check("fetch", out)
+    assert code == 0
+    assert document["size_bytes"] == sum(file["size_bytes"] for file in document["files"])
+    assert not home.exists() and not behaviour.downloads("config.json")
+
+
+def test_a_model_on_the_hub_is_named_where_a_path_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    write_folder(made, Shape("tiny", TINY), "F16", lambda count: None)
+    files = {path.name: path.read_bytes() for path in made.iterdir()}
+    behaviour = Behaviour(files=files)
+    with serving(behaviour) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        code, out, _ = run(capsys, "fetch", "owner/name", "--json")
+        assert code == 0
+        document = check("fetch", out)
+        assert behaviour.commit in run(capsys, "fetch", "owner/name")[1]
+        code, out, _ = run(capsys, "assess", "hf:owner/name@main", "--json")
+    assert code == 0
+    assert check("assess", out)["profile"]["path"] == document["path"]
+
+
+def test_what_is_no_model_on_the_hub(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(capsys, "fetch", "nonsense")[0] == 2
+    with serving(Behaviour(refuse=[(404, {}), (401, {})])) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        code, out, _ = run(capsys, "fetch", "owner/name", "--json")
+        assert code == check("error", out)["error"]["exit_code"] == 2
+        code, _, err = run(capsys, "recommend", "hf:owner/name")
+    assert (code, "HF_TOKEN" in err) == (2, True)
+
+
+def test_the_shapes_are_listed_with_size_and_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "shape", "--list", "--json")
+    document = check("shape", out)
+    assert code == 0
+    assert len(document["shapes"]) == 16 and document["made"] is None
+    assert all(shape["size_bytes"] == 2 * shape["parameters"] for shape in document["shapes"])
+    assert "Llama-3.1-8B" in run(capsys, "shape", "--list")[1]
+
+
+def test_a_shape_is_made_from_a_configuration_and_says_what_it_is(
+    capsys: pytest.CaptureFixture[str], config: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "out" / "tiny-model"
+    code, out, _ = run(capsys, "shape", config, "--out", str(target), "--dtype", "BF16", "--json")
+    document = check("shape", out)
+    assert code == 0
+    assert document["made"]["path"] == str(target)
+    code, out, _ = run(capsys, "assess", str(target), "--json")
+    assert check("assess", out)["profile"]["shape_only"]
+    assert run(capsys, "shape", config, "--out", str(target))[0] == 2  # it is there already
+
+
+def test_what_is_no_shape(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = ("--out", str(tmp_path / "out"))
+    code, _, err = run(capsys, "shape", "no-such-shape", *out)
+    assert (code, "Qwen2.5-0.5B" in err) == (2, True)
+    assert run(capsys, "shape", *out)[0] == 2
+    assert run(capsys, "shape", "Qwen2.5-0.5B")[0] == 2  # where to?
+    assert run(capsys, "shape", str(tmp_path / "absent" / "config.json"), *out)[0] == 2
+    assert not (tmp_path / "out").exists()

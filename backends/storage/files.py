@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,8 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backends.domain.errors import BadInput, JobFailed
+from backends.storage.owners import lives, this_process
 
 PARTIAL = ".edgewright-partial-"
+
+
+def partial_prefix() -> str:
+    """How the names of what this process has half-made begin."""
+    return f"{PARTIAL}{this_process()}-"
+
+
+def is_abandoned(leftover: Path) -> bool:
+    """Whether whoever was making it has ended."""
+    return not lives(leftover.name.removeprefix(PARTIAL))
 
 
 @contextmanager
@@ -28,7 +39,7 @@ def folder_in_the_making(target: Path) -> Iterator[Path]:
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=target.parent))
+        partial = Path(tempfile.mkdtemp(prefix=partial_prefix(), dir=target.parent))
     except OSError as error:
         raise BadInput(
             f"Nothing can be written to “{target.parent}”: {error.strerror}.", "Choose a folder of your own."
@@ -44,16 +55,19 @@ def folder_in_the_making(target: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace ``path`` in one step. Raises JobFailed when the disk is full or closed to us."""
+    """Replace ``path`` in one step, readable by whom the umask says: reports are there to be passed on.
+
+    Raises JobFailed when the disk is full or closed to us.
+    """
+    partial = path.with_name(f"{partial_prefix()}{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=PARTIAL, dir=path.parent)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            with partial.open("x", encoding="utf-8", newline="\n") as file:
                 file.write(text)
-            Path(name).replace(path)
+            partial.replace(path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise disk_error(error, path) from error
@@ -68,8 +82,12 @@ def disk_error(error: OSError, path: Path) -> JobFailed:
 
 
 def remove_leftovers(folder: Path) -> int:
-    """Remove what an interrupted run left half-made in ``folder``; returns how many things that were."""
-    leftovers = list(folder.glob(f"{PARTIAL}*")) if folder.is_dir() else []
+    """Remove what interrupted runs left half-made in ``folder``; returns how many things that were.
+
+    What a living process is still making stays.
+    """
+    found = folder.glob(f"{PARTIAL}*") if folder.is_dir() else ()
+    leftovers = [leftover for leftover in found if is_abandoned(leftover)]
     for leftover in leftovers:
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)

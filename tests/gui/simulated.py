@@ -22,6 +22,7 @@ from backends.storage.history import History
 from backends.workflow.wizard import Choice, WizardState
 from gui.wizard.pages.measuring import Ears, Work
 from tests.unit.benchmarking.fakes import CALM, FakeEngine, World, busy_with
+from tests.unit.reporting.made_up import made_up_run, with_files
 from tests.unit.samples import machine, source
 
 MB = 1_000_000
@@ -201,3 +202,17 @@ def stored_run(history: History, makes: tuple[Make, ...] = LANGUAGE, **fields: A
     """A run as the history keeps it, without a window."""
     ears = Ears(lambda: None, lambda run_id: None, lambda result: None)
     return Simulation(makes, **fields)(work(makes), Context(lambda event: None), history, ears)
+
+
+def certifiable_run(history: History, folder: Path) -> RunRecord:
+    """An invented run of small files that are there, hashed as a measured run's are."""
+    models = folder / "models"
+    models.mkdir()
+    record = with_files(made_up_run(), models)
+    run_id = history.start(record.model, record.machine, record.notes, record.setup)
+    for reading in record.readings[:6]:
+        history.add_reading(run_id, reading)
+    for result in record.results:
+        history.put_result(run_id, result)
+    history.finish(run_id)
+    return history.run(run_id)

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 
+from backends.actions.certificate import Rerun, certify
+from backends.domain.events import Progress
+from backends.frameworks.base import JobContext
+from backends.reporting.agreement import agreements
+from backends.storage.paths import app_paths
 from gui.app import Services
+from gui.wizard.pages.certificates import CertificateView
 from gui.wizard.pages.history import HistoryPage
-from tests.gui.simulated import VISION, stored_run
+from tests.gui.simulated import VISION, certifiable_run, stored_run
 
 
 @pytest.fixture
@@ -34,7 +43,7 @@ def test_an_empty_history_says_so(page: HistoryPage) -> None:
     assert page.empty.isVisible()
     assert page.empty.title.text() == "No runs yet."
     assert page.state.primary == ""
-    assert page.state.actions == ()
+    assert actions(page) == ["Verify a certificate…"]
 
 
 def test_runs_newest_first_with_their_state(page: HistoryPage, services: Services) -> None:
@@ -60,7 +69,7 @@ def test_a_run_is_opened_with_return_and_left_again(page: HistoryPage, services:
     qtbot.waitUntil(page.view.isVisible)
     assert page.view.report.record == record
     assert page.header.title.text() == "Digits"
-    assert page.state.primary == "Export…"
+    assert page.state.primary == "Certify…"
     page.show_list()
     assert page.table.isVisible()
     assert page.header.title.text() == "History"
@@ -115,3 +124,104 @@ def test_a_damaged_history_is_an_error_on_the_page(services: Services, qtbot, tm
     page.on_enter()
     assert "cannot be used" in page.banner.sentence.text()
     assert page.empty.isVisibleTo(page)
+
+
+@pytest.fixture
+def certificate(services: Services, tmp_path: Path) -> Path:
+    record = certifiable_run(services.history, tmp_path)
+    path = tmp_path / "proof.json"
+    certify(record.run_id, path, services.history)
+    return path
+
+
+def opened(page: HistoryPage, qtbot, path: Path) -> CertificateView:
+    page.open_certificate(path)
+    qtbot.waitUntil(lambda: not page.certificate.busy, timeout=60_000)
+    return page.certificate
+
+
+def actions(page: HistoryPage) -> list[str]:
+    return [action.text() for action in page.state.actions]
+
+
+def test_a_certificate_is_verified(page: HistoryPage, certificate: Path, monkeypatch, qtbot) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(certificate), ""))
+    page.ask_certificate()
+    qtbot.waitUntil(lambda: not page.certificate.busy, timeout=60_000)
+    view = page.certificate
+    assert (view.chip.text(), view.trust_chip.text()) == ("as it was signed", "signer trusted")
+    rows = {row.label: row.value for row in view.facts.rows}
+    assert rows["Signed by"] == view.found.signer
+    assert "bench" in rows["Repeat with"]
+    assert str(view.rows.cell(0, 2)) == "not checked"
+    assert actions(page) == ["All runs", "Check artifacts…"]
+    assert page.state.can_continue
+
+
+def test_certified_artifacts_are_compared_with_files(page, certificate: Path, tmp_path: Path, qtbot) -> None:
+    view = opened(page, qtbot, certificate)
+    view.check_in(tmp_path / "models")
+    qtbot.waitUntil(lambda: not view.busy, timeout=60_000)
+    assert {str(view.rows.cell(row, 2)) for row in range(view.rows.rowCount())} == {"as certified"}
+    changed = view.found.artifacts[0].folder / "model.gguf"
+    changed.write_bytes(changed.read_bytes()[:-1] + b"!")
+    view.check_in(tmp_path / "models")
+    qtbot.waitUntil(lambda: not view.busy, timeout=60_000)
+    assert "differs" in {str(view.rows.cell(row, 2)) for row in range(view.rows.rowCount())}
+    assert "changed: model.gguf" in view.problems.text()
+    assert not page.state.can_continue, "what differs is not measured as if it were the same"
+
+
+def test_an_altered_certificate_is_found(page: HistoryPage, certificate: Path, qtbot) -> None:
+    certificate.write_bytes(certificate.read_bytes().replace(b"invented", b"measured"))
+    view = opened(page, qtbot, certificate)
+    assert view.chip.text() == "not valid"
+    assert "altered" in view.problems.text()
+    assert not view.certified.isVisibleTo(page)
+    assert not page.state.can_continue
+
+
+def test_a_strange_signer_can_be_trusted(page, certificate: Path, tmp_path: Path, qtbot) -> None:
+    for file in (app_paths().data / "keys").iterdir():
+        file.unlink()
+    view = opened(page, qtbot, certificate)
+    assert view.trust_chip.text() == "signer not known here"
+    assert actions(page) == ["All runs", "Trust this signer", "Check artifacts…"]
+    page.state.actions[1].trigger()
+    qtbot.waitUntil(lambda: not view.busy, timeout=60_000)
+    assert view.trust_chip.text() == "signer trusted"
+
+
+def test_a_certificate_is_measured_again(page, services: Services, certificate: Path, qtbot) -> None:
+    view = opened(page, qtbot, certificate)
+    record = services.history.run(services.history.runs()[0].run_id)
+    found = Rerun(record, agreements(record, record), ("Other versions now: numpy 1 → 2.",))
+    asked = []
+
+    def repeat(path: Path, folders: object, job: JobContext, history: object) -> Rerun:
+        asked.append((path, folders))
+        job.emit(Progress(0.5, "llama.cpp Q4_K_M: pair 3", 60.0))
+        return found
+
+    view.rerun = repeat
+    assert not page.apply()
+    assert actions(page) == ["Stop"]
+    qtbot.waitUntil(lambda: not view.busy, timeout=60_000)
+    assert asked == [(certificate, (app_paths().artifacts,))]
+    assert view.repeated.isVisibleTo(page)
+    assert view.agreement.text() == "agrees"
+    assert view.figures.rowCount() == len(found.agreements) > 0
+    assert "numpy" in view.remarks.text()
+    page.state.actions[0].trigger()
+    assert page.card.isVisibleTo(page)
+
+
+def test_nothing_is_measured_beside_other_work(page, services: Services, certificate: Path, qtbot) -> None:
+    view = opened(page, qtbot, certificate)
+    hold = threading.Event()
+    services.runner.start(lambda job: hold.wait(60), lambda terminal: None)
+    page.apply()
+    assert "disturb each other" in page.banner.sentence.text()
+    assert not view.busy
+    hold.set()
+    qtbot.waitUntil(lambda: not services.runner.running)

@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QFileDialog
 
+from backends.actions.certificate import verify_certificate
 from backends.domain.gate import Gate, GateResult, Verdict
 from backends.domain.metric import Interval
 from backends.domain.result import RunRecord
 from backends.optimization.gates import default_gates, known_thresholds, with_thresholds
 from gui.app import Services
 from gui.charts.scatter_chart import ScatterChart
+from gui.wizard.pages import documents
 from gui.wizard.pages.measured_words import claim_chip, gate_needs, gate_value
 from gui.wizard.pages.result import ResultPage
 from gui.wizard.pages.run_report import rejudged, report_of
-from tests.gui.simulated import LANGUAGE, VISION, stored_run, wizard_state, work
+from tests.gui.simulated import LANGUAGE, VISION, certifiable_run, stored_run, wizard_state, work
 
 
 @pytest.fixture
@@ -155,8 +157,8 @@ def test_the_run_is_exported(show, record: RunRecord, tmp_path: Path, monkeypatc
     page = show(record)
     path = tmp_path / f"run.{suffix}"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
-    assert not page.apply(), "the last step: there is no going on"
-    assert str(path) in page.state.status
+    page.documents.export()
+    assert str(path) in page.documents.notice.sentence.text()
     if suffix == "json":
         document = json.loads(path.read_text(encoding="utf-8"))
         assert document["run_id"] == record.run_id
@@ -177,8 +179,58 @@ def test_an_export_that_cannot_be_written_says_so(
 ) -> None:
     page = show(record)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "run.csv"), ""))
-    page.export()
+    page.documents.export()
     assert "cannot be written" in page.banner.sentence.text()
+
+
+@pytest.mark.parametrize("suffix", ["html", "pdf"])
+def test_the_report_is_written(show, record: RunRecord, tmp_path: Path, monkeypatch, qtbot, suffix) -> None:
+    page, path, opened = show(record), tmp_path / f"report.{suffix}", []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(documents, "open_folder", opened.append)
+    page.documents.report_action.trigger()
+    assert page.documents.busy
+    assert not page.state.can_continue
+    qtbot.waitUntil(lambda: not page.documents.busy, timeout=60_000)
+    assert not page.banner.isVisibleTo(page), page.banner.sentence.text()
+    assert path.read_bytes()[:4] in (b"<!do", b"<!DO", b"%PDF")
+    assert str(path) in page.documents.notice.sentence.text()
+    page.documents.notice.button.click()
+    assert opened == [tmp_path]
+
+
+def test_the_certificate_is_signed_and_tells_by_whom(
+    show, services: Services, tmp_path: Path, monkeypatch, qtbot
+) -> None:
+    page = show(certifiable_run(services.history, tmp_path))
+    path = tmp_path / "proof.json"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    assert page.state.primary == "Certify…"
+    assert not page.apply(), "the last step: there is no going on"
+    qtbot.waitUntil(lambda: not page.documents.busy, timeout=60_000)
+    assert not page.banner.isVisibleTo(page), page.banner.sentence.text()
+    found = verify_certificate(path)
+    assert found.intact
+    assert found.trusted
+    assert found.signer in page.documents.notice.remedy.text()
+
+
+def test_a_run_that_cannot_be_certified_says_why(
+    show, record: RunRecord, tmp_path: Path, monkeypatch, qtbot
+) -> None:
+    page = show(record)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no.json"), ""))
+    page.apply()
+    qtbot.waitUntil(lambda: page.banner.isVisibleTo(page))
+    assert "Measure again." in page.banner.remedy.text()
+    assert not (tmp_path / "no.json").exists()
+
+
+def test_an_unfinished_run_is_not_certified(show, services: Services, record: RunRecord) -> None:
+    run_id = services.history.start("stopped")
+    services.history.put_result(run_id, record.results[0])
+    services.history.finish(run_id, "cancelled")
+    assert not show(services.history.run(run_id)).state.can_continue
 
 
 def test_changed_gates_are_judged_anew(show, services: Services, record: RunRecord) -> None:

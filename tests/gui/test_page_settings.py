@@ -9,7 +9,7 @@ from PySide6.QtGui import QDesktopServices
 from backends.storage.settings import read_settings
 from gui.app import Services
 from gui.theme.theme import theme
-from gui.wizard.pages import settings as settings_page
+from gui.wizard.pages.folders import open_folder
 from gui.wizard.pages.settings import SettingsPage
 
 
@@ -66,5 +66,5 @@ def test_changed_gates_are_kept_and_can_be_reset(page: SettingsPage, services: S
 def test_folders_open_where_there_is_one(tmp_path: Path, monkeypatch) -> None:
     opened: list[QUrl] = []
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
-    settings_page.open_folder(tmp_path / "not" / "yet")
+    open_folder(tmp_path / "not" / "yet")
     assert [Path(url.toLocalFile()) for url in opened] == [tmp_path]

@@ -1,11 +1,12 @@
-"""The runs there have been: open one, or delete it."""
+"""The runs there have been: open one, or delete it; and certificates, one's own or others'."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from backends.domain.errors import BadInput
 from backends.domain.events import Failed, Result
@@ -17,9 +18,11 @@ from gui.widgets.banner import EmptyState
 from gui.widgets.card import Card
 from gui.widgets.table import Table
 from gui.wizard.page import Page
+from gui.wizard.pages.certificates import CertificateView
+from gui.wizard.pages.documents import RunDocuments
 from gui.wizard.pages.measured_words import state_chip
 from gui.wizard.pages.point_cards import local_time
-from gui.wizard.pages.result import export_run, load_report, subtitle
+from gui.wizard.pages.result import load_report, subtitle
 from gui.wizard.pages.result_view import ResultView
 from gui.wizard.pages.run_report import RunReport
 
@@ -30,7 +33,7 @@ OPEN, DELETE = "open", "delete"
 
 
 class HistoryPage(Page):
-    """A table of runs; an opened run takes its place, with the content of the Result page."""
+    """A table of runs; in its place an opened run, with the content of the Result page, or a certificate."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(QCoreApplication.translate("History", "History"))
@@ -45,8 +48,13 @@ class HistoryPage(Page):
         self.card = Card().add(self.table).add(self.empty).tight()
         self.view = ResultView()
         self.view.failed.connect(self.show_error)
-        self.add(self.card)
-        self.add(self.view)
+        self.documents = RunDocuments(self, self.view, services)
+        self.documents.busy_changed.connect(self._show_actions)
+        self.certificate = CertificateView(services)
+        self.certificate.failed.connect(self.show_error)
+        self.certificate.changed.connect(self._show_actions)
+        for widget in (self.documents.notice, self.card, self.view, self.certificate):
+            self.add(widget)
         self.end()
         self._make_actions()
         self.table.row_activated.connect(self._open_row)
@@ -58,8 +66,11 @@ class HistoryPage(Page):
         self.reload()
 
     def apply(self) -> bool:
-        if self.view.isVisibleTo(self):
-            export_run(self, self.view)
+        if self.certificate.isVisibleTo(self):
+            self.clear_error()
+            self.certificate.repeat()
+        elif self.view.isVisibleTo(self):
+            self.documents.certify()
         elif (run := self._selected()) is not None:
             self.open_run(run.run_id)
         return False
@@ -79,9 +90,27 @@ class HistoryPage(Page):
         self.header.set_text(
             self.title, self.tr("Every run with its raw samples. Nothing leaves this computer.")
         )
-        self.view.hide()
-        self.card.show()
+        self._show_only(self.card)
         self.reload()
+
+    def ask_certificate(self) -> None:
+        title, kinds = self.tr("Verify a certificate"), self.tr("Certificates (*.json);;All files (*)")
+        name, _ = QFileDialog.getOpenFileName(self, title, "", kinds)
+        if name:
+            self.open_certificate(Path(name))
+
+    def open_certificate(self, path: Path) -> None:
+        self.clear_error()
+        self.header.set_text(
+            self.tr("Certificate"), self.tr("Any changed byte is found. Nothing leaves this computer.")
+        )
+        self._show_only(self.certificate)
+        self.certificate.open(path)
+
+    def _show_only(self, wanted: QWidget) -> None:
+        self.documents.forget()
+        for widget in (self.card, self.view, self.certificate):
+            widget.setVisible(widget is wanted)
 
     def open_run(self, run_id: str) -> None:
         self.clear_error()
@@ -119,8 +148,7 @@ class HistoryPage(Page):
             return
         self.header.set_text(report.record.model, subtitle(self, report))
         self.view.show_report(report)
-        self.card.hide()
-        self.view.show()
+        self._show_only(self.view)
         self._show_actions()
 
     def _columns(self) -> list[Column[RunSummary]]:
@@ -142,21 +170,52 @@ class HistoryPage(Page):
         return ChipCell(*state_chip(run.state), tip)
 
     def _make_actions(self) -> None:
-        self._back = self.make_action(self.tr("All runs"), self.show_list)
+        self._back = self.make_action(self.tr("All runs"), self._go_back)
         self._delete = self.make_action(self.tr("Delete"), self._delete_selected, danger=True)
+        self._verify = self.make_action(self.tr("Verify a certificate…"), self.ask_certificate)
+        self._check = self.make_action(self.tr("Check artifacts…"), self.certificate.ask_folder)
+        self._trust = self.make_action(self.tr("Trust this signer"), self.certificate.trust)
+        self._stop = self.make_action(self.tr("Stop"), self.certificate.stop, danger=True)
+
+    def _go_back(self) -> None:
+        self.clear_error()
+        self.show_list()
 
     def _show_actions(self) -> None:
+        if self.certificate.isVisibleTo(self):
+            self._show_certificate_actions()
+        elif self.view.isVisibleTo(self):
+            self._show_run_actions()
+        else:
+            self._show_list_actions()
+
+    def _show_certificate_actions(self) -> None:
+        shown = self.certificate
+        self._trust.setEnabled(shown.can_trust)
+        trust = (self._trust,) if shown.found and not shown.found.trusted else ()
+        self.set_state(
+            status=shown.status,
+            primary=self.tr("Measure again"),
+            can_continue=shown.can_rerun,
+            progress=shown.busy,
+            fraction=shown.fraction,
+            actions=(self._stop,) if shown.busy else (self._back, *trust, self._check),
+        )
+
+    def _show_run_actions(self) -> None:
+        documents, shown = self.documents, self._shown()
+        self._delete.setEnabled(shown is not None and _ended(shown) and not documents.busy)
+        self.set_state(
+            status=documents.what or self.tr("Stored in History"),
+            primary=self.tr("Certify…"),
+            can_continue=documents.can_certify,
+            progress=documents.busy,
+            fraction=None,
+            actions=(self._back, self._delete, documents.export_action, documents.report_action),
+        )
+
+    def _show_list_actions(self) -> None:
         count = len(self.model.rows)
-        if self.view.isVisibleTo(self):
-            shown = self._shown()
-            self._delete.setEnabled(shown is not None and _ended(shown))
-            self.set_state(
-                status=self.tr("Stored in History"),
-                primary=self.tr("Export…"),
-                can_continue=True,
-                actions=(self._back, self._delete),
-            )
-            return
         run = self._selected()
         chosen = run is not None
         self._delete.setEnabled(run is not None and _ended(run))
@@ -164,7 +223,8 @@ class HistoryPage(Page):
             status=self.tr("{0} runs").format(count) if count else "",
             primary=self.tr("Open") if count else "",
             can_continue=chosen,
-            actions=(self._delete,) if count else (),
+            progress=False,
+            actions=(self._delete, self._verify) if count else (self._verify,),
         )
 
     def _selected(self) -> RunSummary | None:

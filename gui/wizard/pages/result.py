@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication
 
-from backends.domain.errors import BadInput
 from backends.domain.events import Failed, Result
 from backends.frameworks.base import JobContext
 from gui.jobs.runner import Terminal
 from gui.widgets.banner import EmptyState
 from gui.wizard.page import Page
+from gui.wizard.pages.documents import RunDocuments
 from gui.wizard.pages.result_view import ResultView
-from gui.wizard.pages.run_files import save_run
 from gui.wizard.pages.run_report import RunReport, report_of
-from gui.wizard.pages.saving import ask_where
 
 if TYPE_CHECKING:
     from gui.app import Services
@@ -44,6 +42,9 @@ class ResultPage(Page):
         self.view = ResultView()
         self.view.hide()
         self.view.failed.connect(self.show_error)
+        self.documents = RunDocuments(self, self.view, services)
+        self.documents.busy_changed.connect(self._show_state)
+        self.add(self.documents.notice)
         self.add(self.empty)
         self.add(self.view)
         self.end()
@@ -51,18 +52,18 @@ class ResultPage(Page):
 
     def on_enter(self) -> None:
         """Read again each time: results arrive, and weights may have been changed in the settings."""
-        self._wanted = self._services.store.state.run_id
+        wanted = self._services.store.state.run_id
+        if wanted != self._wanted:
+            self.documents.forget()
+        self._wanted = wanted
         if self._wanted:
             self._services.runner.start(load_report(self._services, self._wanted), self._take)
         else:
             self._say_empty()
 
     def apply(self) -> bool:
-        self.export()
+        self.documents.certify()
         return False
-
-    def export(self) -> None:
-        export_run(self, self.view)
 
     def _take(self, terminal: Terminal) -> None:
         if isinstance(terminal, Failed):
@@ -80,7 +81,17 @@ class ResultPage(Page):
         self.view.show_report(report)
         self.view.show()
         self.empty.hide()
-        self.set_state(status=self.tr("Stored in History"), primary=self.tr("Export…"), can_continue=True)
+        self._show_state()
+
+    def _show_state(self) -> None:
+        documents = self.documents
+        self.set_state(
+            status=documents.what or self.tr("Stored in History"),
+            primary=self.tr("Certify…"),
+            can_continue=documents.can_certify,
+            progress=documents.busy,
+            actions=(documents.export_action, documents.report_action),
+        )
 
     def _say_empty(self) -> None:
         self.empty.set_text(
@@ -88,29 +99,7 @@ class ResultPage(Page):
         )
         self.empty.show()
         self.view.hide()
-        self.set_state(status="", primary="", can_continue=False)
-
-
-def export_run(page: Page, view: ResultView) -> None:
-    """Ask for a file and write the run that ``view`` shows, in the kind its name says."""
-    if view.report is None:
-        return
-    record = view.report.record
-    kinds = {
-        "json": page.tr("Everything, with raw samples"),
-        "csv": page.tr("Table of configurations"),
-        "png": page.tr("Picture of this page"),
-    }
-    path = ask_where(page, page.tr("Export the run"), f"{record.model}-{record.run_id}", kinds)
-    if path is None:
-        return
-    try:
-        save_run(record, view, path)
-    except BadInput as error:
-        page.show_error(error)
-    else:
-        page.clear_error()
-        page.set_state(status=page.tr("Saved as {0}").format(path))
+        self.set_state(status="", primary="", can_continue=False, actions=())
 
 
 def subtitle(page: Page, report: RunReport) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QGridLayout, QPushButton, QRadioButton
 
 from backends.benchmarking.protocol import STANDARD
@@ -19,6 +18,7 @@ from gui.widgets.flow import CardGrid
 from gui.widgets.terms import explain
 from gui.widgets.text import Role, label
 from gui.wizard.page import Page
+from gui.wizard.pages.folders import open_folder
 from gui.wizard.pages.measured_words import COUNTS, PARTS, gate_name
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class SettingsPage(Page):
             for column, widget in enumerate((name, sign, box)):
                 grid.addWidget(widget, row, column)
         card.add(grid)
-        note = self.tr("Results are held against these whenever they are shown; what was measured stays.")
+        note = self.tr("A run is judged by the gates that hold when it starts, and keeps them.")
         return card.add(label(note, Role.NOTE, wrap=True)).end()
 
     def _box(self, gate: Gate) -> QDoubleSpinBox:
@@ -185,13 +185,6 @@ class SettingsPage(Page):
             del thresholds[gate.name]
         self._services.settings.change(gate_thresholds=thresholds)
         self._defaults.setEnabled(bool(thresholds))
-
-
-def open_folder(place: Path) -> None:
-    """The nearest folder that is there: some are made only when something is first kept in them."""
-    while not place.is_dir() and place != place.parent:
-        place = place.parent
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(place)))
 
 
 def _factor(gate: Gate) -> float:

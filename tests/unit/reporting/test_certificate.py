@@ -16,17 +16,15 @@ from hypothesis import strategies as st
 
 from backends.actions import certificate as action
 from backends.actions.artifacts import DESCRIPTION
-from backends.assessment.contents import hashes
 from backends.domain.errors import BadInput
 from backends.domain.metric import Interval
-from backends.domain.result import RunRecord
 from backends.reporting.agreement import Agreement, agreements
 from backends.reporting.canonical import canonical, strict
 from backends.reporting.certificate import PURPOSE, Certificate, opened
 from backends.reporting.keys import KeyRing, public_text
 from backends.reporting.verification import verify
 from backends.storage.history import History
-from tests.unit.reporting.made_up import made_up_run
+from tests.unit.reporting.made_up import made_up_run, with_files
 
 CHANGES = 1000
 
@@ -47,7 +45,7 @@ def models(tmp_path: Path) -> Path:
 def stored(tmp_path: Path, models: Path) -> tuple[History, str]:
     """The made-up run with small files in place of its models; the failed configuration has none."""
     history = History(tmp_path / "history.sqlite3")
-    record = _with_files(made_up_run(), models)
+    record = with_files(made_up_run(), models)
     run_id = history.start(record.model, record.machine, record.notes, record.setup)
     for reading in record.readings[:6]:
         history.add_reading(run_id, reading)
@@ -55,23 +53,6 @@ def stored(tmp_path: Path, models: Path) -> tuple[History, str]:
         history.put_result(run_id, result)
     history.finish(run_id)
     return history, run_id
-
-
-def _with_files(record: RunRecord, models: Path) -> RunRecord:
-    results, found = [], {}
-    for one in record.results:
-        artifact = one.configuration.artifact
-        folder = models / artifact.path.parent.name
-        folder.mkdir()
-        path = folder / "model.gguf"
-        path.write_bytes(random.Random(one.label).randbytes(300))
-        if not artifact.original:
-            (folder / DESCRIPTION).write_text(json.dumps({"name": one.label}))
-        found[one.label] = hashes(path)
-        artifact = replace(artifact, path=path)
-        results.append(replace(one, configuration=replace(one.configuration, artifact=artifact)))
-    assert record.setup is not None
-    return replace(record, results=tuple(results), setup=replace(record.setup, hashes=found))
 
 
 @pytest.fixture

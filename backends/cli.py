@@ -13,7 +13,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from backends import __version__, cli_text
-from backends.commands import installing, looking, making, measuring, optimizing, proving, sourcing, tuning
+from backends.commands import (
+    clearing,
+    installing,
+    looking,
+    making,
+    measuring,
+    optimizing,
+    proving,
+    sourcing,
+    tuning,
+)
 from backends.commands.adding import Command, Render
 from backends.domain.errors import EdgewrightError, JobCancelled
 from backends.jobs.context import CancelToken, Context
@@ -25,7 +35,7 @@ CANCELLED = 130
 # In the order of the help.
 TOPICS = (
     *(looking, sourcing, making, tuning),
-    *(measuring, optimizing, installing, proving),
+    *(measuring, optimizing, installing, proving, clearing),
 )
 
 

@@ -15,6 +15,7 @@ from backends.domain.events import Failed
 from backends.recommendation.ranking import Weights
 from backends.storage.files import remove_leftovers
 from backends.storage.history import History
+from backends.storage.owners import announce
 from backends.storage.paths import AppPaths, app_paths
 from backends.storage.settings import Settings
 from backends.workflow.wizard import WizardState
@@ -83,6 +84,7 @@ def tidy_up(services: Services, paths: AppPaths) -> None:
     """What an earlier end of the program cut off: runs are marked, half-made artifacts removed."""
 
     def work(_job: object) -> None:
+        announce(paths.running)
         if paths.history.exists():
             services.history.mark_interrupted()
         remove_leftovers(paths.artifacts)

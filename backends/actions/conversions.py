@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,22 +11,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from backends.actions.artifacts import load_artifact, save_artifact
 from backends.domain.artifact import Artifact
 from backends.domain.errors import BadInput
-from backends.storage.files import PARTIAL, disk_error, write_text
+from backends.storage.files import disk_error, partial_prefix, remove_leftovers, write_text
+from backends.storage.owners import announce
 from backends.storage.paths import app_paths
 
 KEY_CHARACTERS = 32
 FILES = "files.json"  # written last: names and sizes of all that belongs to an entry
-_OWNER = re.compile(re.escape(PARTIAL) + r"(\d+)-")
 
 
 @dataclass(frozen=True)
 class Conversions:
-    """One folder an entry, named by its key; folders in the making carry their maker's process id."""
+    """One folder an entry, named by its key; its time of change tells when it was last used."""
 
     root: Path
 
@@ -38,17 +35,19 @@ class Conversions:
             return None
         if _whole(folder):
             with suppress(BadInput):
-                return load_artifact(folder)
+                found = load_artifact(folder)
+                os.utime(folder)
+                return found
         shutil.rmtree(folder, ignore_errors=True)
         return None
 
     @contextmanager
     def making(self) -> Iterator[Path]:
         """An empty folder for a new entry, gone at the end of the block unless :meth:`keep` took it."""
-        self._clear_leftovers()
+        remove_leftovers(self.root)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{os.getpid()}-", dir=self.root))
+            folder = Path(tempfile.mkdtemp(prefix=partial_prefix(), dir=self.root))
         except OSError as error:
             raise disk_error(error, self.root) from error
         try:
@@ -72,16 +71,11 @@ class Conversions:
     def _folder(self, key: str) -> Path:
         return self.root / key[:KEY_CHARACTERS]
 
-    def _clear_leftovers(self) -> None:
-        """What a killed process left half-made; one that lives is still at it."""
-        for leftover in self.root.glob(f"{PARTIAL}*"):
-            owner = _OWNER.match(leftover.name)
-            if owner is None or not psutil.pid_exists(int(owner[1])):
-                shutil.rmtree(leftover, ignore_errors=True)
-
 
 def conversions() -> Conversions:
-    return Conversions(app_paths().cache / "conversions")
+    """Those of this user; whoever asks for them is known to run from then on."""
+    announce(app_paths().running)
+    return Conversions(app_paths().conversions)
 
 
 def _whole(folder: Path) -> bool:

@@ -8,22 +8,28 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
 from backends import __version__
-from backends.actions.artifacts import ORIGINAL_RUNNERS, original_artifact, save_artifact, size_of
+from backends.actions.artifacts import (
+    ORIGINAL_RUNNERS,
+    TRANSFORMERS,
+    original_artifact,
+    save_artifact,
+    size_of,
+)
 from backends.actions.assess import assess, inspect
 from backends.actions.conversions import FILES, Conversions, conversions
 from backends.actions.engines import environments
-from backends.actions.sameness import TRANSFORMERS, check, figures
+from backends.actions.sameness import check, figures, is_quantized, reference_framework
 from backends.assessment.folder import opened
-from backends.conversion.catalogue import read_converters
+from backends.conversion.catalogue import read_closed, read_converters
 from backends.conversion.graph import Converter, Road, Size, Step, plan
 from backends.conversion.identity import cache_key
-from backends.domain.artifact import Artifact
+from backends.domain.artifact import Artifact, Option
 from backends.domain.errors import BadInput, FrameworkUnavailable, JobFailed
 from backends.domain.events import Log, Progress, Started
 from backends.domain.model import ModelFormat, ModelProfile, SourceModel, TensorContents
@@ -34,6 +40,7 @@ from backends.frameworks.converters.fetching import fetch
 from backends.frameworks.environments import readable
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import CONVERT, OPTIMIZE, JobSpec
+from backends.sources.mark import mark
 from backends.storage.files import folder_in_the_making
 from backends.storage.paths import resources
 
@@ -51,14 +58,15 @@ class PlannedStep:
 
 
 def converters() -> tuple[Converter, ...]:
-    return read_converters(resources() / "rules" / "converters.toml")
+    return read_converters(_catalogue())
 
 
 def road_to(source: SourceModel, targets: Collection[ModelFormat]) -> Road:
     """From any form of ``source`` to any of ``targets``. Raises NoRoad, a BadInput."""
     profile = source.profile
     size = Size(profile.contents.parameters, profile.contents.weight_bytes)
-    return plan(source.forms, targets, profile.kind, converters(), size, _waiting_s())
+    closed = read_closed(_catalogue())
+    return plan(source.forms, targets, profile.kind, converters(), size, _waiting_s(), closed)
 
 
 def planned(road: Road) -> tuple[PlannedStep, ...]:
@@ -70,17 +78,23 @@ def planned(road: Road) -> tuple[PlannedStep, ...]:
 
 
 def convert(
-    source: SourceModel, target: ModelFormat, out: Path, job: JobContext, wheels: Path | None = None
+    source: SourceModel,
+    target: ModelFormat,
+    out: Path,
+    job: JobContext,
+    wheels: Path | None = None,
+    options: Mapping[str, Option] | None = None,
 ) -> Artifact:
     """``source`` as ``target`` in the new folder ``out``, checked to be the same model.
 
-    ``wheels``: a folder with a converter's source archive, instead of the network. Raises BadInput (NoRoad
-    among them), FrameworkUnavailable, JobFailed or JobCancelled; nothing half-made is left behind.
+    ``wheels``: a folder with a converter's source archive, instead of the network. ``options``: of the
+    adapters that convert, such as the chip that is compiled for. Raises BadInput (NoRoad among them),
+    FrameworkUnavailable, JobFailed or JobCancelled; nothing half-made is left behind.
     """
     if target in source.forms:
         raise BadInput(f"“{source.name}” is there as {target.label} already.", "There is nothing to convert.")
     with folder_in_the_making(out) as folder:
-        found = form_of(source, (target,), job, wheels)
+        found = form_of(source, (target,), job, wheels, options)
         origin = found.path if found.path.is_dir() else found.path.parent
         shutil.copytree(origin, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(FILES))
         inside = found.path.relative_to(origin)
@@ -89,7 +103,11 @@ def convert(
 
 
 def form_of(
-    source: SourceModel, targets: Collection[ModelFormat], job: JobContext, wheels: Path | None = None
+    source: SourceModel,
+    targets: Collection[ModelFormat],
+    job: JobContext,
+    wheels: Path | None = None,
+    options: Mapping[str, Option] | None = None,
 ) -> Artifact:
     """``source`` in one of these formats, kept in the cache. Raises as :func:`convert`."""
     road = road_to(source, targets)
@@ -98,7 +116,7 @@ def form_of(
     store = conversions()
     at = _Place.start(source, road.start, job)
     for step in road.steps:
-        at = _Walker(source, store, step, at, job, wheels).go()
+        at = _Walker(source, store, step, at, job, wheels, options or {}).go()
     assert at.artifact is not None
     return at.artifact
 
@@ -153,6 +171,7 @@ class _Walker:
     at: _Place
     job: JobContext
     wheels: Path | None
+    named: Mapping[str, Option]  # by the user
 
     @property
     def converter(self) -> Converter:
@@ -163,7 +182,7 @@ class _Walker:
         return registry.manifest(self.converter.framework)
 
     def go(self) -> _Place:
-        key = cache_key(self.at.hashes, self.converter, _versions(self.converter))
+        key = cache_key(self.at.hashes, self.converter, _versions(self.converter), self._settings())
         artifact = self.store.find(key)
         if artifact is None:
             with self.store.making() as folder:
@@ -178,16 +197,19 @@ class _Walker:
         self.job.emit(Progress(None, f"Starting {self.converter.title}", self.step.time_s))
         began = time.monotonic()
         made = self._by_adapter(folder) if self.converter.precision else self._by_converter(folder)
+        if self.source.profile.shape_only:
+            mark(made.path, made.format)
         really = inspect(made.path, made.format, self.job)
         made = replace(
             made,
-            original=True,
+            shape_only=self.source.profile.shape_only,
             contents=really.contents,
             hashes=really.hashes,
             size_bytes=size_of(made.path),
             source=self.at.profile.path,
             took_s=time.monotonic() - began,
         )
+        made = replace(made, original=not is_quantized(made, self.at.profile))
         found = check(self.at.profile, self.at.artifact, made, self.converter.title, self.job)
         self.job.emit(Log(figures(found)))
         before = self.at.artifact.sameness if self.at.artifact else ()
@@ -196,7 +218,14 @@ class _Walker:
     def _by_adapter(self, folder: Path) -> Artifact:
         profile = self.at.profile
         request = OptimizeRequest(
-            profile.path, profile.format, profile.kind, self.converter.precision, folder, self.source.name
+            source=profile.path,
+            source_format=profile.format,
+            kind=profile.kind,
+            precision=self.converter.precision,
+            output=folder,
+            name=self.source.name,
+            calibration=self._calibration,
+            options=self._options,
         )
         runtime = environments().runtime(self.manifest)
         made = run_job(JobSpec(OPTIMIZE, request, self.manifest.name), self.job, runtime)
@@ -212,14 +241,15 @@ class _Walker:
             precision=profile.precision,
             needed_bytes=self.step.disk_bytes,
             tool=converter_sources(self.converter, self.job, self.wheels),
+            shape_only=self.source.profile.shape_only,
         )
         runtime = environments().runtime(self.manifest)
         made: Converted = run_job(JobSpec(CONVERT, request, ""), self.job, runtime)
-        runner = registry.manifest(ORIGINAL_RUNNERS[wanted])
+        runner = ORIGINAL_RUNNERS.get(wanted, TRANSFORMERS)
         return Artifact(
             name=self.source.name,
-            framework=runner.name,
-            framework_title=runner.title,
+            framework=runner,
+            framework_title="Transformers" if runner == TRANSFORMERS else registry.manifest(runner).title,
             precision=_precision(self.converter, profile),
             format=wanted,
             kind=profile.kind,
@@ -230,6 +260,22 @@ class _Walker:
             warnings=made.warnings,
             versions={**made.versions, **_versions(self.converter)},
         )
+
+    @property
+    def _options(self) -> dict[str, Option]:
+        """The converter's own, and of the user's those that an adapter is asked for."""
+        return {**self.converter.options, **self.named} if self.converter.precision else {}
+
+    @property
+    def _calibration(self) -> Path | None:
+        spec = self.manifest.precision(self.converter.precision)
+        return self.source.calibration if spec is not None and spec.needs_calibration else None
+
+    def _settings(self) -> dict[str, Option]:
+        """What the outcome hangs on beside the model and its converter."""
+        data = self._calibration
+        known: dict[str, Option] = {"calibration": _sha256(data, self.job)} if data else {}
+        return {**known, **{f"option {name}": value for name, value in self._options.items()}}
 
     def _check_room(self, folder: Path) -> None:
         free = shutil.disk_usage(folder).free
@@ -288,17 +334,26 @@ def _installed(package: str) -> str:
         raise FrameworkUnavailable(f"The package “{package}” is not installed.") from error
 
 
-def _needed(converter: Converter) -> tuple[Manifest, ...]:
-    """Frameworks whose environments take part: the converter's, and the one that runs the source."""
-    names = [converter.framework]
-    if converter.takes is ModelFormat.HUGGING_FACE:
-        names.append(TRANSFORMERS)
-    return tuple(registry.manifest(name) for name in dict.fromkeys(names))
+def _needed(converter: Converter) -> Iterator[Manifest]:
+    """Frameworks whose environments take part: the converter's, and those that run source and outcome."""
+    yield registry.manifest(converter.framework)
+    for form in (converter.takes, converter.makes):
+        if form is ModelFormat.HUGGING_FACE:
+            yield reference_framework()
+        elif form in ORIGINAL_RUNNERS:
+            yield registry.manifest(ORIGINAL_RUNNERS[form])
 
 
 def _missing(converter: Converter) -> tuple[Availability, ...]:
+    """Once for each environment: frameworks may share one."""
     known = environments()
-    return tuple(gone for manifest in _needed(converter) if (gone := known.missing(manifest)) is not None)
+    needed = {manifest.environment: manifest for manifest in reversed(tuple(_needed(converter)))}
+    found = (known.missing(manifest) for manifest in reversed(needed.values()))
+    return tuple(gone for gone in found if gone is not None)
+
+
+def _catalogue() -> Path:
+    return resources() / "rules" / "converters.toml"
 
 
 def _waiting_s() -> dict[str, float]:

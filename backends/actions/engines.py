@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 from backends.domain.artifact import Configuration
 from backends.domain.errors import FrameworkUnavailable
@@ -18,6 +21,15 @@ def environments() -> Environments:
     return Environments(app_paths().environments)
 
 
+def note_use(path: Path) -> None:
+    """Remember that something kept was used now; how long it lay unused decides when it may be cleared."""
+    paths = app_paths()
+    for root in (paths.artifacts, paths.conversions):
+        if path.is_relative_to(root) and path != root:
+            with suppress(OSError):
+                os.utime(root / path.relative_to(root).parts[0])
+
+
 def opener(job: JobContext) -> Callable[[Configuration], RemoteEngine]:
     """A function that opens a configuration in a process of its own, whose caller closes it."""
     known = environments()
@@ -27,6 +39,7 @@ def opener(job: JobContext) -> Callable[[Configuration], RemoteEngine]:
         missing = known.missing(manifest)
         if missing is not None:
             raise FrameworkUnavailable(f"{manifest.title} is {missing.reason}.", missing.remedy)
+        note_use(configuration.artifact.path)
         return RemoteEngine(configuration, job, known.runtime(manifest))
 
     return open_engine

@@ -43,6 +43,8 @@ def availability(name: str, job: JobContext, known: Environments | None = None) 
     missing = known.missing(manifest)
     if missing is not None:
         return missing
+    if registry.is_tool(manifest):  # nothing to be asked: it was tried when it was installed
+        return Availability(manifest.name, True, devices=manifest.devices)
     worker = WorkerProcess(known.runtime(manifest))
     try:
         return _answer(manifest, worker.submit(_probe(manifest, None)), job)

@@ -7,18 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backends.actions.artifacts import save_artifact, size_of
-from backends.actions.assess import inspect
+from backends.actions.artifacts import ORIGINAL_RUNNERS, original_artifact, save_artifact, size_of
+from backends.actions.assess import assess, inspect
 from backends.actions.convert import form_of, road_to
 from backends.actions.engines import environments
+from backends.actions.sameness import figures, follow, reference_framework
 from backends.domain.artifact import Artifact, Option, Sameness
 from backends.domain.errors import BadInput, FrameworkUnavailable
-from backends.domain.events import Started
+from backends.domain.events import Log, Started
 from backends.domain.model import ModelFormat, SourceModel
 from backends.frameworks import registry
 from backends.frameworks.base import JobContext, Manifest, OptimizeRequest, PrecisionSpec
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import OPTIMIZE, JobSpec
+from backends.sources.mark import mark
 from backends.storage.files import folder_in_the_making
 
 
@@ -30,7 +32,7 @@ def quantize(
     job: JobContext,
     options: Mapping[str, Option] | None = None,
 ) -> Artifact:
-    """Quantize ``source`` into the new folder ``out``.
+    """Quantize ``source`` into the new folder ``out``, and look how closely the outcome follows it.
 
     Raises BadInput for what cannot be asked for, FrameworkUnavailable where the framework is missing, and
     JobFailed where it did not manage. In all cases nothing half-made is left behind.
@@ -59,8 +61,12 @@ def quantize(
             options=options or {},
         )
         made = run_job(JobSpec(OPTIMIZE, request, manifest.name), job, known.runtime(manifest))
+        if source.profile.shape_only:
+            mark(made.path, made.format)
         artifact = _read_back(made, manifest, time.monotonic() - began, job)
-        artifact = replace(artifact, sameness=given.sameness)
+        artifact = replace(artifact, sameness=given.sameness, shape_only=source.profile.shape_only)
+        if not artifact.shape_only:  # random weights follow nothing
+            artifact = _followed(artifact, source, job)
         save_artifact(folder, artifact)
         inside = artifact.path.relative_to(folder)
     return replace(artifact, path=out / inside)
@@ -100,6 +106,29 @@ def _given(source: SourceModel, form: ModelFormat | None, manifest: Manifest, jo
         return _Given(source.forms[form], form)
     converted = form_of(source, manifest.takes, job)
     return _Given(converted.path, converted.format, converted.sameness)
+
+
+def _followed(made: Artifact, source: SourceModel, job: JobContext) -> Artifact:
+    """``made`` with the figures against the source beside those of its conversions, where that runs here."""
+    original = _as_it_runs(source, job)
+    missing = environments().missing(reference_framework()) if original is None else None
+    if missing is not None:
+        why = f"{registry.manifest(missing.framework).title} is {missing.reason}"
+        job.emit(Log(f"Nobody looked how closely it follows the original: {why}. {missing.remedy}"))
+        return made
+    found = follow(source.profile, original, made, job)
+    job.emit(Log(figures(found)))
+    warnings = made.warnings
+    if not found.holds:
+        warnings = (*warnings, f"It no longer does what the original does. {figures(found)}")
+    return replace(made, sameness=(*made.sameness, found), warnings=warnings)
+
+
+def _as_it_runs(source: SourceModel, job: JobContext) -> Artifact | None:
+    """``None`` for a Hugging Face folder, which transformers runs."""
+    if any(form in source.forms for form in ORIGINAL_RUNNERS):
+        return original_artifact(source, lambda path: assess(path, job))
+    return None
 
 
 def _read_back(made: Artifact, manifest: Manifest, took_s: float, job: JobContext) -> Artifact:

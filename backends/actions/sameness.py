@@ -1,4 +1,7 @@
-"""Is the converted model still the same one? Both answer the same fixed ids or inputs, each where it runs."""
+"""Is it still the same model, and how closely does a quantized one follow it?
+
+Both answer the same fixed ids or inputs, each where it runs.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.actions.artifacts import TRANSFORMERS
 from backends.actions.engines import environments, opener
 from backends.actions.material import random_inputs
 from backends.conversion.fixed import TEXT, WINDOW_TOKENS, drawn_ids
@@ -19,23 +23,31 @@ from backends.domain.errors import EdgewrightError, JobFailed
 from backends.domain.events import Progress
 from backends.domain.model import ModelKind, ModelProfile
 from backends.frameworks import registry
-from backends.frameworks.base import EngineHandle, JobContext
-from backends.frameworks.converters.base import ReferenceRequest
+from backends.frameworks.base import EngineHandle, JobContext, Manifest
+from backends.frameworks.converters.base import Reference, ReferenceRequest
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import REFERENCE, JobSpec
 from backends.quality.logits import with_logits
 from backends.quality.sameness import Likeness, of_logits, of_outputs, together
 from backends.quality.scoring import Logits
 
-TRANSFORMERS = "olive"  # the framework whose environment has PyTorch and transformers
+REFERENCES = ("olive", "optimum")  # whose environments have PyTorch and transformers
 
 # (least top-1 agreement, most difference). What rounding explains stays well inside, a weight in the wrong
 # place lies far outside; the figures behind them are in docs/MEASUREMENT.md.
 LIMITS = {"BF16": (0.95, 1.0), "F16": (0.98, 0.3)}
 LIMITS_EXACT = (0.99, 0.1)
 LIMITS_TENSOR = (0.99, 0.01)
+LIMITS_COMPILED = (0.75, 0.25)  # for a chip that computes with few bits
+# Of a source that is quantized already: engines round its activations each in their own way.
+LIMITS_ROUNDED = (0.9, 2.0)
+# Of what was quantized on purpose: they find what is broken. Quality is judged by the gates.
+LIMITS_FOLLOWING = (0.2, 20.0)
+LIMITS_FOLLOWING_TENSOR = (0.2, 1.0)
+WHOLE_BITS = 16  # per weight: with fewer a model is quantized
 
 Ids = tuple[int, ...]
+Limits = tuple[float, float]  # least top-1 agreement, most difference
 
 
 def check(
@@ -47,15 +59,68 @@ def check(
     transformers runs. Raises JobFailed where it is not the same model.
     """
     job.emit(Progress(None, "Checking that it is still the same model"))
-    with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
-        checked = _Check(before, original, made, converter, job, Path(scratch))
-        found = checked.language() if made.kind is ModelKind.LANGUAGE else checked.tensor()
+    compiled = is_quantized(made, before)
+    limits = (_limits(before, made), LIMITS_COMPILED if compiled else LIMITS_TENSOR)
+    found = _compared(before, original, made, converter, job, limits)
     if not found.holds:
         raise JobFailed(
             f"The conversion by {converter} failed: what it made is not the same model. {figures(found)}",
             "Another road may lead to the framework.",
         )
     return found
+
+
+def follow(before: ModelProfile, original: Artifact | None, made: Artifact, job: JobContext) -> Sameness:
+    """How closely the quantized ``made`` follows its source, given as for :func:`check`.
+
+    Raises JobFailed where it does not answer with numbers, or with other shapes; else its answers are
+    recorded, however far away they are.
+    """
+    job.emit(Progress(None, "Looking how closely it follows the original"))
+    how = f"{made.framework_title} {made.precision}"
+    return _compared(before, original, made, how, job, (LIMITS_FOLLOWING, LIMITS_FOLLOWING_TENSOR))
+
+
+def _limits(before: ModelProfile, made: Artifact) -> Limits:
+    """Of a converted language model."""
+    if 0 < before.contents.bits_per_weight < WHOLE_BITS:
+        return LIMITS_ROUNDED
+    stored = made.contents.tensor_types
+    return next((LIMITS[name] for name in LIMITS if name in stored), LIMITS_EXACT)
+
+
+def is_quantized(made: Artifact, before: ModelProfile) -> bool:
+    """Whether ``made`` has fewer bits for a weight than floating point and than its source."""
+    bits = made.contents.bits_per_weight or _nominal_bits(made)
+    return 0 < bits < min(WHOLE_BITS, before.contents.bits_per_weight)
+
+
+def _nominal_bits(made: Artifact) -> float:
+    """Of a file whose weights nobody but its engine reads, such as a context binary."""
+    spec = registry.manifest(made.framework).precision(made.precision)
+    return spec.bits if spec else 0.0
+
+
+def reference_framework() -> Manifest:
+    """Whose environment runs Hugging Face folders: the first that is there, else the one to be installed."""
+    known = [registry.manifest(name) for name in REFERENCES]
+    return next((one for one in known if environments().missing(one) is None), known[0])
+
+
+def _compared(
+    before: ModelProfile,
+    original: Artifact | None,
+    made: Artifact,
+    converter: str,
+    job: JobContext,
+    limits: tuple[Limits, Limits],
+) -> Sameness:
+    """``limits``: for a language model, and for one of named tensors."""
+    with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
+        checked = _Check(before, original, made, converter, job, Path(scratch))
+        if made.kind is ModelKind.LANGUAGE:
+            return checked.language(limits[0])
+        return checked.tensor(limits[1])
 
 
 def figures(found: Sameness) -> str:
@@ -84,34 +149,46 @@ class _Check:
     job: JobContext
     scratch: Path
 
-    def language(self) -> Sameness:
-        reference = self._by_engine(self.original) if self.original else self._by_transformers()
-        with closing(self._open(self.made)) as engine:
-            parts = [
-                of_logits(logits, _logits(engine, ids))
-                for ids, logits in zip(reference.windows, reference.logits, strict=True)
-            ]
-            tokens = _tokens(engine)
-        likeness = together(parts)
-        stored = self.made.contents.tensor_types
-        limits = next((LIMITS[name] for name in LIMITS if name in stored), LIMITS_EXACT)
+    def language(self, limits: Limits) -> Sameness:
+        reference = self._source()
+        found, tokens = self._answers(reference.windows)
+        pairs = zip(reference.logits, found, strict=True)
+        likeness = together([of_logits(before, after) for before, after in pairs])
         same = None if tokens is None or reference.tokens is None else tokens == reference.tokens
-        return self._sameness(likeness, reference.engine, f"{likeness.positions} fixed ids", limits, same)
+        work = f"{likeness.positions} fixed ids"
+        return self._sameness(likeness, reference.engine, work, limits, same)
 
-    def tensor(self) -> Sameness:
+    def _source(self) -> _Reference:
+        if self.original is not None and self.original.framework != TRANSFORMERS:
+            return self._by_engine(self.original)
+        drawn = drawn_ids(self.before.vocabulary or 0, self._window)
+        found = self._by_transformers(self.before.path, drawn)
+        return _Reference(
+            f"Transformers {found.version}", found.windows, _arrays(found), list(found.tokens) or None
+        )
+
+    def _answers(self, windows: Sequence[Ids]) -> tuple[list[Logits], list[int] | None]:
+        """What was made answers these ids, and how it splits the fixed text."""
+        if self.made.framework == TRANSFORMERS:
+            found = self._by_transformers(self.made.path, (), windows)
+            return _arrays(found), list(found.tokens) or None
+        with closing(self._open(self.made)) as engine:
+            return [_logits(engine, ids) for ids in windows], _tokens(engine)
+
+    def tensor(self, limits: Limits) -> Sameness:
         assert self.original is not None  # an engine runs every model of named tensors
         inputs = random_inputs(self.before.inputs, self.scratch).batches[0]
         likeness = of_outputs(self._outputs(self.original, inputs), self._outputs(self.made, inputs))
         count = likeness.positions
         samples = f"{count} fixed inputs" if count > 1 else "one fixed input"
-        return self._sameness(likeness, self.original.framework_title, samples, LIMITS_TENSOR)
+        return self._sameness(likeness, self.original.framework_title, samples, limits)
 
     def _sameness(
         self,
         likeness: Likeness,
         reference: str,
         work: str,
-        limits: tuple[float, float],
+        limits: Limits,
         same_tokens: bool | None = None,
     ) -> Sameness:
         return Sameness(
@@ -125,14 +202,10 @@ class _Check:
             same_tokens=same_tokens,
         )
 
-    def _by_transformers(self) -> _Reference:
-        drawn = drawn_ids(self.before.vocabulary or 0, self._window)
-        request = ReferenceRequest(self.before.path, TEXT, self._window, drawn, self.scratch)
-        runtime = environments().runtime(registry.manifest(TRANSFORMERS))
-        found = run_job(JobSpec(REFERENCE, request, ""), self.job, runtime)
-        logits = [np.load(ref.path, allow_pickle=False) for ref in found.logits]
-        tokens = list(found.tokens) or None
-        return _Reference(f"Transformers {found.version}", found.windows, logits, tokens)
+    def _by_transformers(self, folder: Path, drawn: Ids, windows: Sequence[Ids] = ()) -> Reference:
+        request = ReferenceRequest(folder, TEXT, self._window, drawn, self.scratch, tuple(windows))
+        runtime = environments().runtime(reference_framework())
+        return run_job(JobSpec(REFERENCE, request, ""), self.job, runtime)
 
     def _by_engine(self, original: Artifact) -> _Reference:
         with closing(self._open(original)) as engine:
@@ -144,7 +217,7 @@ class _Check:
         return _Reference(original.framework_title, windows, logits, tokens)
 
     def _outputs(self, form: Artifact, inputs: Path) -> dict[str, NDArray[np.generic]]:
-        target = self.scratch / f"outputs-{form.framework}.npz"
+        target = self.scratch / f"outputs-{'made' if form is self.made else 'source'}.npz"
         with closing(self._open(form)) as engine:
             engine.infer(inputs, target)
         with np.load(target, allow_pickle=False) as archive:
@@ -163,6 +236,10 @@ def _tokens(engine: EngineHandle) -> list[int] | None:
     with suppress(EdgewrightError):
         return engine.tokenize([TEXT])[0]
     return None
+
+
+def _arrays(found: Reference) -> list[Logits]:
+    return [np.load(ref.path, allow_pickle=False) for ref in found.logits]
 
 
 def _logits(engine: EngineHandle, ids: Ids) -> Logits:

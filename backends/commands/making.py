@@ -10,6 +10,7 @@ from typing import Any
 
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand
+from backends.commands.sourcing import named
 from backends.domain.errors import BadInput
 from backends.jobs.context import Context
 
@@ -26,7 +27,10 @@ def add(add_command: AddCommand) -> None:
         "convert", _convert, "bring a model into another format, and prove that it is the same", _convert_text
     )
     convert.add_argument("model", type=Path)
-    convert.add_argument("--to", required=True, choices=("gguf", "onnx", "openvino", "mlx"))
+    forms = ("gguf", "hf", "onnx", "openvino", "mlx", "qnn_context")
+    convert.add_argument("--to", required=True, choices=forms)
+    convert.add_argument("--calibration", type=Path, help=".npz with samples, where the way quantizes")
+    convert.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="target=sm8650")
     convert.add_argument("--out", type=Path, help="a folder that is not there yet")
     convert.add_argument("--plan", action="store_true", help="only show the road, and what it would take")
     convert.add_argument(
@@ -40,7 +44,7 @@ def _quantize(arguments: argparse.Namespace, job: Context) -> Any:
     from backends.actions.assess import assess
     from backends.actions.quantize import quantize
 
-    source = assess(arguments.model, job)
+    source = assess(named(arguments.model, job), job)
     if arguments.calibration is not None:
         source = replace(source, calibration=arguments.calibration)
     options = dict(_option(text) for text in arguments.option)
@@ -59,18 +63,22 @@ def _option(text: str) -> tuple[str, str | int | float | bool]:
 
 
 def _convert(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
+    from dataclasses import replace
+
     from backends.actions import convert
     from backends.actions.assess import assess
     from backends.domain.model import ModelFormat
 
     if arguments.out is None and not arguments.plan:
         raise BadInput("Where to?", "Name a new folder with --out, or look at the road with --plan.")
-    source = assess(arguments.model, job)
+    source = assess(named(arguments.model, job), job)
+    source = replace(source, calibration=arguments.calibration or source.calibration)
+    options = dict(_option(text) for text in arguments.option)
     target = ModelFormat(arguments.to)
     road = convert.road_to(source, (target,))
     made = None
     if not arguments.plan:
-        made = convert.convert(source, target, arguments.out, job, arguments.find_links)
+        made = convert.convert(source, target, arguments.out, job, arguments.find_links, options)
     return {
         "road": [form.value for form in road.formats],
         "steps": [to_plain(step) for step in convert.planned(road)],

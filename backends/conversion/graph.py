@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 
+from backends.domain.artifact import Option
 from backends.domain.errors import BadInput
 from backends.domain.model import ModelFormat, ModelKind
 
@@ -15,7 +16,10 @@ GB = 1e9
 
 @dataclass(frozen=True)
 class Converter:
-    """One edge. ``framework``: whose environment does the work, and with ``precision`` its adapter."""
+    """One edge. ``framework``: whose environment does the work, and with ``precision`` its adapter.
+
+    That is a framework or a tool of the registry.
+    """
 
     name: str  # "hf-gguf"
     title: str  # "llama.cpp's own converter"
@@ -28,6 +32,20 @@ class Converter:
     bits: float = 0.0  # per weight of what it makes; 0: those of what it takes
     start_s: float = 0.0
     s_per_gb: float = 0.0  # of what it reads and writes together
+    options: Mapping[str, Option] = field(default_factory=dict)  # of the adapter, unless the user says others
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Where no edge is, and a sentence why. Told where somebody looks for a road there."""
+
+    takes: ModelFormat
+    makes: tuple[ModelFormat, ...]
+    kinds: tuple[ModelKind, ...]
+    why: str
+
+    def answers(self, targets: Collection[ModelFormat], kind: ModelKind) -> bool:
+        return kind in self.kinds and any(target in self.makes for target in targets)
 
 
 @dataclass(frozen=True)
@@ -82,18 +100,20 @@ def plan(
     converters: Sequence[Converter],
     size: Size,
     waiting_s: Mapping[str, float] | None = None,
+    closed: Sequence[Closed] = (),
 ) -> Road:
     """The road with the fewest steps from any of ``forms`` to any of ``targets``; of those, the quickest.
 
-    ``waiting_s``: what has to be waited for a framework's environment before its converters can work. Raises
-    NoRoad.
+    ``waiting_s``: what has to be waited for a framework's environment before its converters can work; roads
+    that wait for fewer go before all else. ``closed``: what is said where there is no road. Raises NoRoad.
     """
     usable = [edge for edge in converters if kind in edge.kinds]
+    waits = waiting_s or {}
     order = count()  # no two entries are equal, so roads themselves are never compared
-    heap = [(0, 0.0, next(order), Road(form), size) for form in forms]
+    heap = [(0, 0, 0.0, next(order), Road(form), size) for form in forms]
     seen: set[ModelFormat] = set()
     while heap:
-        _, cost, _, road, here = heapq.heappop(heap)
+        waiting, _, cost, _, road, here = heapq.heappop(heap)
         place = road.formats[-1]
         if place in targets:
             return road
@@ -103,9 +123,11 @@ def plan(
         for edge in (edge for edge in usable if edge.takes == place):
             step, after = _step(edge, here)
             longer = Road(road.start, (*road.steps, step))
-            total = cost + step.time_s + (waiting_s or {}).get(edge.framework, 0.0)
-            heapq.heappush(heap, (len(longer.steps), total, next(order), longer, after))
-    raise _missing_edge(seen, targets, kind, usable)
+            total = cost + step.time_s + waits.get(edge.framework, 0.0)
+            absent = waiting + (edge.framework in waits)
+            heapq.heappush(heap, (absent, len(longer.steps), total, next(order), longer, after))
+    told = [one.why for one in closed if one.takes in forms and one.answers(targets, kind)]
+    raise _missing_edge(seen, targets, kind, usable, told)
 
 
 def _step(edge: Converter, before: Size) -> tuple[Step, Size]:
@@ -119,14 +141,16 @@ def _missing_edge(
     targets: Collection[ModelFormat],
     kind: ModelKind,
     usable: Sequence[Converter],
+    told: Sequence[str],
 ) -> NoRoad:
-    leading = set(_leading_to(targets, usable))
+    leading = _leading_to(targets, usable)
     here, there = _names(reached), _names(leading)
     remedy = f"Start from the model as {there}, if you can get it."
-    return NoRoad(f"No converter for {kind.value} models leads from {here} to {there}.", remedy)
+    sentences = [f"No converter for {kind.value} models leads from {here} to {there}.", *dict.fromkeys(told)]
+    return NoRoad(" ".join(sentences), remedy)
 
 
-def _leading_to(targets: Collection[ModelFormat], usable: Sequence[Converter]) -> Iterator[ModelFormat]:
+def _leading_to(targets: Collection[ModelFormat], usable: Sequence[Converter]) -> set[ModelFormat]:
     """The targets and every form from which they can be reached."""
     found = set(targets)
     grown = True
@@ -134,8 +158,10 @@ def _leading_to(targets: Collection[ModelFormat], usable: Sequence[Converter]) -
         before = len(found)
         found |= {edge.takes for edge in usable if edge.makes in found}
         grown = len(found) > before
-    yield from found
+    return found
 
 
 def _names(forms: Collection[ModelFormat]) -> str:
-    return " or ".join(form.label for form in ModelFormat if form in forms)
+    """ "ONNX, OpenVINO or QNN context"."""
+    *first, last = [form.label for form in ModelFormat if form in forms]
+    return f"{', '.join(first)} or {last}" if first else last

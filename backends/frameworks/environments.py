@@ -53,9 +53,13 @@ class EnvironmentStatus:
 
 @dataclass(frozen=True)
 class Requirements:
-    """A file of exact pins, with the sizes its header names."""
+    """A file of exact pins, with the sizes its header names.
+
+    ``alone``: a second file, of packages that are installed after it and without what they ask for.
+    """
 
     path: Path
+    alone: Path | None
     digest: str
     pins: int
     download_bytes: int
@@ -114,19 +118,20 @@ def requirements(manifest: Manifest) -> Requirements:
 
     Raises FrameworkUnavailable where there is none.
     """
-    places = (
-        REQUIREMENTS / f"{manifest.environment}.txt",
-        folders()[manifest.name] / "requirements.txt",
-    )
+    own, added = REQUIREMENTS / f"{manifest.environment}.txt", folders().get(manifest.name)
+    places = (own, added / "requirements.txt") if added else (own,)
     path = next((place for place in places if place.is_file()), None)
     if path is None:
         raise FrameworkUnavailable(
-            f"{manifest.title} says nothing of what its environment needs.", f"Add “{places[1]}”."
+            f"{manifest.title} says nothing of what its environment needs.", f"Add “{places[-1]}”."
         )
-    text = path.read_text(encoding="utf-8")
+    alone = path.with_suffix(".no-deps.txt")
+    files = (path, alone) if alone.is_file() else (path,)
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
     sizes = {kind: int(number) for kind, number in _SIZE.findall(text)}
     return Requirements(
         path,
+        alone if alone in files else None,
         hashlib.sha256(text.encode()).hexdigest(),
         len(_PIN.findall(text)),
         sizes.get("download", 0),

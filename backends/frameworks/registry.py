@@ -19,6 +19,7 @@ from typing import Any, cast
 from backends.domain.errors import BadInput, FrameworkUnavailable
 from backends.domain.model import ModelFormat, ModelKind
 from backends.frameworks.base import Adapter, Knob, Manifest, PrecisionSpec
+from backends.frameworks.options import KINDS, OptionSpec
 
 EXTRA_FOLDERS = "EDGEWRIGHT_FRAMEWORKS"
 _HERE = Path(__file__).resolve().parent
@@ -79,6 +80,8 @@ def read_manifest(folder: Path) -> Manifest:
         emulated=data.get("emulated", False),
         isolation_reason=data.get("isolation_reason", ""),
         acceleration=tuple(_knob(entry) for entry in data.get("acceleration", ())),
+        options=tuple(_option(entry) for entry in data.get("options", ())),
+        load_options=tuple(_option(entry) for entry in data.get("load_options", ())),
     )
 
 
@@ -101,6 +104,22 @@ def _knob(entry: dict[str, Any]) -> Knob:
         kinds=tuple(ModelKind(kind) for kind in entry["kinds"]),
         choices=tuple(entry.get("choices", ())),
         threads=entry.get("threads", False),
+    )
+
+
+def _option(entry: dict[str, Any]) -> OptionSpec:
+    if entry["kind"] not in KINDS:
+        raise ValueError(f"{entry['name']} is of the unknown kind {entry['kind']}")
+    return OptionSpec(
+        name=entry["name"],
+        kind=entry["kind"],
+        note=entry["note"],
+        default=entry.get("default"),
+        choices=tuple(entry.get("choices", ())),
+        least=entry.get("least"),
+        most=entry.get("most"),
+        kinds=tuple(ModelKind(kind) for kind in entry.get("kinds", ModelKind)),
+        precisions=tuple(entry.get("precisions", ())),
     )
 
 

@@ -34,6 +34,16 @@ class AppPaths:
         return self.data / "environments"
 
     @property
+    def conversions(self) -> Path:
+        """Converted models, found again by what they were made from."""
+        return self.cache / "conversions"
+
+    @property
+    def running(self) -> Path:
+        """Where processes say that they run, so that nobody clears away what they use."""
+        return self.data / "running"
+
+    @property
     def throughput(self) -> Path:
         """Folder of the cached bandwidth and arithmetic figures."""
         return self.cache / "throughput"

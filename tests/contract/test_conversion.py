@@ -27,7 +27,6 @@ from backends.domain.artifact import Artifact
 from backends.domain.errors import BadInput, FrameworkUnavailable, JobCancelled, JobFailed
 from backends.domain.events import Event, Log, Progress
 from backends.domain.model import ModelFormat, SourceModel
-from backends.frameworks import registry
 from backends.jobs.context import Context
 from backends.storage.paths import HOME_VARIABLE
 from tests.contract.managed import bundled_language_model, quiet, stop_at
@@ -54,7 +53,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def folder() -> Path:
     """The bundled language model as a Hugging Face folder; skips where nothing here converts one."""
-    missing = environments().missing(registry.manifest(sameness.TRANSFORMERS))
+    missing = environments().missing(sameness.reference_framework())
     if missing is not None:
         pytest.skip(f"{missing.framework} is {missing.reason}. {missing.remedy}")
     return bundled_language_model()

@@ -16,7 +16,7 @@ import pytest
 
 from backends.actions.artifacts import load_artifact
 from backends.actions.conversions import Conversions
-from backends.storage.files import PARTIAL
+from backends.storage.files import PARTIAL, partial_prefix
 from backends.storage.paths import resources
 from tests.conftest import ROOT
 from tests.unit.samples import artifact
@@ -69,13 +69,15 @@ def test_what_broke_off_is_not_found_and_goes_with_the_next_one(tmp_path: Path) 
         (folder / "half").write_text("x")
         raise RuntimeError
     assert list(store.root.iterdir()) == []
-    gone = store.root / f"{PARTIAL}{_dead_pid()}-x"
-    mine = store.root / f"{PARTIAL}{os.getpid()}-y"
-    for leftover in (gone, mine):
+    gone = store.root / f"{PARTIAL}{_dead_pid()}-1-x"
+    mine = store.root / f"{partial_prefix()}y"
+    used_again = store.root / f"{PARTIAL}{os.getpid()}-1-z"  # an earlier process had this one's number
+    for leftover in (gone, mine, used_again):
         leftover.mkdir()
     with store.making():
         assert mine.is_dir()  # its maker lives
         assert not gone.exists()
+        assert not used_again.exists()
 
 
 def _dead_pid() -> int:

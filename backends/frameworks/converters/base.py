@@ -22,6 +22,7 @@ class ConvertRequest:
     precision: str  # label of the source's weights: "F32", "BF16"
     needed_bytes: int = 0
     tool: Path | None = None
+    shape_only: bool = False  # the weights are random, and what is made of them has to say so
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,17 @@ class Converted:
 
 @dataclass(frozen=True)
 class ReferenceRequest:
-    """Logits of a Hugging Face folder by transformers: of ``text``'s first ids, and of ``drawn_ids``."""
+    """Logits of a Hugging Face folder by transformers: of ``text``'s first ids, and of ``drawn_ids``.
+
+    ``windows``: the ids themselves, instead of both.
+    """
 
     source: Path
     text: str
     window: int
     drawn_ids: tuple[int, ...]
     output: Path  # folder for the arrays
+    windows: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ def reference(request: ReferenceRequest, job: JobContext) -> Reference:
     torch.set_num_threads(physical_cores())
     job.emit(Progress(None, "Running the source model"))
     tokens = _tokens(request, transformers)
-    windows = tuple(window for window in (tokens[: request.window], request.drawn_ids) if window)
+    own = tuple(window for window in (tokens[: request.window], request.drawn_ids) if window)
+    windows = request.windows or own
     model = _model(request.source, torch, transformers)
     logits = tuple(_logits(model, windows, request.output, torch, job))
     return Reference(tokens, windows, logits, transformers.__version__)

@@ -29,6 +29,8 @@ from backends.frameworks.installing import pip
 from backends.frameworks.installing.interpreters import base_interpreter, problems
 from backends.frameworks.installing.locks import locked
 
+FULL_BYTES = 1_000_000  # with less left, the disk is what went wrong, whatever was said
+
 
 def install(known: Environments, manifest: Manifest, job: JobContext, wheels: Path | None = None) -> None:
     """Make the framework's environment; nothing happens where it is there and works.
@@ -115,8 +117,11 @@ class _Maker:
         self.job.emit(Progress(0.0, "Making the environment"))
         python = interpreter_in(self.folder)
         self._run(base_interpreter(self.job), "venv", [str(self.folder)], lambda _: None)
-        arguments = pip.arguments(self.required.path, wheels.resolve() if wheels else None)
-        self._run(python, "pip", arguments, pip.PipProgress(self.required.pins, self.job))
+        place = wheels.resolve() if wheels else None
+        progress = pip.PipProgress(self.required.pins, self.job)
+        self._run(python, "pip", pip.arguments(self.required.path, place), progress)
+        if self.required.alone is not None:
+            self._run(python, "pip", pip.arguments(self.required.alone, place, alone=True), progress)
         self.job.emit(Progress(0.95, "Checking what was installed"))
         lacking = problems(python, self.manifest, self.job)
         if lacking:
@@ -143,7 +148,8 @@ class _Maker:
             on_line(line)
 
         if run_module(python, module, arguments, self.job, hear, (self.lock,)) != 0:
-            raise pip.explain(self.manifest.title, module, lines)
+            full = shutil.disk_usage(self.known.root).free < FULL_BYTES
+            raise pip.explain(self.manifest.title, module, lines, full)
 
     def _mark(self) -> None:
         site = site_packages(self.folder)

@@ -14,14 +14,19 @@ TAIL_LINES = 40
 _OFFLINE = re.compile(
     r"NewConnectionError|ConnectTimeout|ReadTimeout|Temporary failure in name|ProxyError|SSLError"
 )
+_NO_ENSUREPIP = re.compile(r"ensurepip is not\s+available|No module named '?ensurepip")
 _NONE_FOUND = re.compile(r"No matching distribution found for (\S+)")
 
 
-def arguments(requirements: Path, wheels: Path | None) -> list[str]:
-    """Wheels only: building a package from source would run whatever its author wrote."""
+def arguments(requirements: Path, wheels: Path | None, alone: bool = False) -> list[str]:
+    """Wheels only: building a package from source would run whatever its author wrote.
+
+    ``alone``: without what the packages ask for beside them.
+    """
     offline = ["--no-index", "--find-links", str(wheels)] if wheels else []
     plain = ["--only-binary", ":all:", "--progress-bar", "off", "--no-input", "--disable-pip-version-check"]
-    return ["install", *plain, *offline, "--requirement", str(requirements)]
+    deps = ["--no-deps"] if alone else []
+    return ["install", *plain, *offline, *deps, "--requirement", str(requirements)]
 
 
 class PipProgress:
@@ -51,12 +56,12 @@ def _package(requirement: str) -> str:
     return re.split(r"==|-\d", Path(requirement).name)[0]
 
 
-def explain(title: str, module: str, lines: Sequence[str]) -> JobFailed:
-    """The end of pip or venv in a sentence; the last lines are the details."""
+def explain(title: str, module: str, lines: Sequence[str], full: bool = False) -> JobFailed:
+    """The end of pip or venv in a sentence; the last lines are the details. ``full``: the disk was."""
     text = "\n".join(lines)
     details = "\n".join(lines[-TAIL_LINES:])
     wanted = _NONE_FOUND.search(text)
-    if "No space left on device" in text:
+    if full or "No space left on device" in text:
         return JobFailed(f"The disk is full: {title} could not be installed.", "Free some space.", details)
     if _OFFLINE.search(text):
         return JobFailed(
@@ -70,7 +75,7 @@ def explain(title: str, module: str, lines: Sequence[str]) -> JobFailed:
             "A folder of wheels (--find-links) must hold every package of the requirements.",
             details,
         )
-    if "ensurepip" in text:
+    if _NO_ENSUREPIP.search(text):
         return JobFailed(
             "This Python makes no environments: its module ensurepip is missing.",
             "On Debian and Ubuntu install the package python3-venv.",

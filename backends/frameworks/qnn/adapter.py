@@ -72,11 +72,15 @@ class QnnAdapter:
         if compiled_for is not None:
             job.emit(Progress(0.9, f"Compiling for {compiled_for.name}"))
             options |= compile_for(path, compiled_for)
+        form = ModelFormat.ONNX
+        if compiled_for is not None and request.options.get("context_only"):
+            path.unlink()
+            path, form = path.with_name(str(options["context_binary"])), ModelFormat.QNN_CONTEXT
         return Artifact(
             name=request.name or source.stem,
             framework=NAME,
             precision=request.precision,
-            format=ModelFormat.ONNX,
+            format=form,
             kind=request.kind,
             path=path,
             size_bytes=path.stat().st_size,

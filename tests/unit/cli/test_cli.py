@@ -118,7 +118,7 @@ def test_a_plan_shows_the_road_and_starts_nothing(
     assert not home.exists()
     code, _, err = run(capsys, "convert", model, "--to", "gguf", "--out", str(tmp_path / "out"))
     assert code == 2
-    assert "leads from ONNX or OpenVINO to GGUF" in err
+    assert "leads from ONNX, OpenVINO or QNN context to GGUF" in err
     assert run(capsys, "convert", model, "--to", "openvino")[0] == 2  # where to?
 
 
@@ -137,7 +137,7 @@ def test_a_conversion_without_its_environment_is_three(
 def test_an_empty_history(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "history", "--json")
     assert code == 0
-    assert check("history", out) == {"runs": []}
+    assert check("history", out) == {"runs": [], "measurements": []}
     assert "No runs yet" in run(capsys, "history")[1]
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import pairwise, permutations
+from itertools import pairwise, permutations, product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.conversion.catalogue import read_converters
-from backends.conversion.graph import Converter, NoRoad, Size, plan
+from backends.conversion.catalogue import read_closed, read_converters
+from backends.conversion.graph import Closed, Converter, NoRoad, Size, plan
 from backends.conversion.identity import cache_key
 from backends.domain.model import ModelFormat, ModelKind
 from backends.frameworks import registry
 from backends.storage.paths import resources
 
 CATALOGUE = read_converters(resources() / "rules" / "converters.toml")
+CLOSED = read_closed(resources() / "rules" / "converters.toml")
 SIZE = Size(parameters=1_000_000, weight_bytes=2_000_000)
 FORMS = tuple(ModelFormat)
 LANGUAGE, TENSOR = ModelKind.LANGUAGE, ModelKind.TENSOR
@@ -49,11 +50,28 @@ def test_hugging_face_reaches_every_framework_that_takes_language_models() -> No
             assert plan([HF], manifest.takes, LANGUAGE, CATALOGUE, SIZE).formats[-1] in manifest.takes
 
 
-def test_openvino_is_reached_through_onnx_and_the_road_says_so() -> None:
+def test_openvino_is_reached_in_one_step_or_without_its_tool_through_onnx() -> None:
     road = plan([HF], [OPENVINO], LANGUAGE, CATALOGUE, SIZE)
-    assert road.text == "Hugging Face → ONNX → OpenVINO"
-    assert road.disk_bytes == 2 * SIZE.parameters * 4  # both in FP32
-    assert road.time_s > 0
+    assert road.text == "Hugging Face → OpenVINO"
+    assert road.disk_bytes == SIZE.parameters * 4  # FP32
+    without = plan([HF], [OPENVINO], LANGUAGE, CATALOGUE, SIZE, {"optimum": 60.0})
+    assert without.text == "Hugging Face → ONNX → OpenVINO"
+    assert without.disk_bytes == 2 * SIZE.parameters * 4
+    nothing = plan([HF], [OPENVINO], LANGUAGE, CATALOGUE, SIZE, {"optimum": 60.0, "olive": 60.0})
+    assert nothing.text == "Hugging Face → OpenVINO"  # either is to be installed: the shorter one
+
+
+@pytest.mark.parametrize("start", [GGUF, ModelFormat.MLX])
+def test_every_framework_is_reached_from_gguf_and_mlx_too(start: ModelFormat) -> None:
+    """Through the Hugging Face folder that they can be restored to."""
+    for target in (OPENVINO, ONNX, GGUF, ModelFormat.MLX):
+        road = plan([start], [target], LANGUAGE, CATALOGUE, SIZE)
+        assert start is target or road.formats[1] is HF
+
+
+def test_onnx_is_compiled_for_snapdragon() -> None:
+    (step,) = plan([ONNX], [ModelFormat.QNN_CONTEXT], TENSOR, CATALOGUE, SIZE).steps
+    assert (step.converter.framework, step.converter.options["target"]) == ("qnn", "sm8650")
 
 
 def test_gguf_keeps_the_bits_of_the_source() -> None:
@@ -63,9 +81,41 @@ def test_gguf_keeps_the_bits_of_the_source() -> None:
 def test_the_missing_edge_is_named() -> None:
     with pytest.raises(NoRoad) as caught:
         plan([ModelFormat.TFLITE], [GGUF], LANGUAGE, CATALOGUE, SIZE)
-    assert "from TensorFlow Lite to GGUF or Hugging Face" in str(caught.value)
-    with pytest.raises(NoRoad, match="tensor models leads from ONNX or OpenVINO to GGUF"):
+    assert "from TensorFlow Lite to GGUF, Hugging Face or MLX" in str(caught.value)
+    with pytest.raises(NoRoad, match="tensor models leads from ONNX, OpenVINO or QNN context to GGUF"):
         plan([ONNX], [GGUF], TENSOR, CATALOGUE, SIZE)
+
+
+@pytest.mark.parametrize(
+    ("start", "target", "words"),
+    [
+        (OPENVINO, ONNX, "only OpenVINO runs them"),
+        (ONNX, GGUF, "no longer says which architecture"),
+        (ONNX, ModelFormat.QNN_CONTEXT, "Hexagon lacks operators"),
+        (ModelFormat.TFLITE, ONNX, "only OpenVINO reads TensorFlow Lite"),
+        (ModelFormat.QNN_CONTEXT, ONNX, "compiled for one chip"),
+    ],
+)
+def test_a_missing_edge_is_explained(start: ModelFormat, target: ModelFormat, words: str) -> None:
+    with pytest.raises(NoRoad, match=words):
+        plan([start], [target], LANGUAGE, CATALOGUE, SIZE, closed=CLOSED)
+
+
+def test_no_reason_is_given_against_a_road_that_there_is() -> None:
+    for one in CLOSED:
+        for target, kind in product(one.makes, one.kinds):
+            with pytest.raises(NoRoad):
+                plan([one.takes], [target], kind, CATALOGUE, SIZE)
+
+
+def test_reasons_are_told_once_and_only_where_somebody_looks() -> None:
+    there, elsewhere = (
+        Closed(ONNX, (GGUF,), (LANGUAGE,), "Because."),
+        Closed(ONNX, (OPENVINO,), (LANGUAGE,), "No."),
+    )
+    with pytest.raises(NoRoad) as caught:
+        plan([ONNX], [GGUF], LANGUAGE, [], SIZE, closed=[there, there, elsewhere])
+    assert caught.value.message == "No converter for language models leads from ONNX to GGUF. Because."
 
 
 def test_of_two_roads_with_as_many_steps_the_quicker_is_taken() -> None:
@@ -107,14 +157,13 @@ def _by_trying(converters: list[Converter], forms: set[ModelFormat], target: Mod
     return None
 
 
-def test_every_converter_belongs_to_a_framework() -> None:
-    known = {manifest.name: manifest for manifest in registry.manifests()}
+def test_every_converter_belongs_to_a_framework_or_a_tool() -> None:
     for converter in CATALOGUE:
-        manifest = known[converter.framework]
+        manifest = registry.manifest(converter.framework)
         assert not converter.precision or manifest.precision(converter.precision) is not None
         if converter.precision:
             assert converter.takes in manifest.takes
-            assert manifest.makes == converter.makes
+            assert converter.makes in (manifest.makes, ModelFormat.QNN_CONTEXT)
 
 
 def test_the_key_knows_files_converter_and_versions() -> None:
@@ -127,4 +176,6 @@ def test_the_key_knows_files_converter_and_versions() -> None:
         cache_key(files, other, versions),
         cache_key(files, one, {"torch": "2.14.0"}),
     ]
-    assert len({key, *changed}) == 4
+    assert cache_key(files, one, versions, {}) == key
+    changed += [cache_key(files, one, versions, {"calibration": data}) for data in ("ef", "01")]
+    assert len({key, *changed}) == 6

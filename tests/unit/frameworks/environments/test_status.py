@@ -114,14 +114,34 @@ def test_the_base_install_needs_no_environment(known: Environments) -> None:
     assert known.runtime(manifest).interpreter is None
 
 
-@pytest.mark.parametrize("name", ["olive", "mlx", "qnn"])
+@pytest.mark.parametrize("name", ["olive", "mlx", "qnn", "optimum"])
 def test_the_programs_own_requirements_are_exact_and_name_no_host(name: str) -> None:
     required = requirements(registry.manifest(name))
-    lines = [line for line in required.path.read_text().splitlines() if line and not line.startswith("#")]
+    text = "".join(path.read_text() for path in (required.path, required.alone) if path)
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert required.pins == len(lines)
     assert required.disk_bytes > required.download_bytes > 0
     assert not [line for line in lines if "://" in line or "--" in line or "==" not in line]
     assert {"cattrs", "numpy", "psutil"} <= {line.partition("==")[0] for line in lines}
+
+
+def test_a_tool_is_installed_like_a_framework_and_is_none(known: Environments) -> None:
+    tool = registry.manifest("optimum-intel")
+    assert registry.is_tool(tool)
+    assert tool not in registry.manifests()
+    assert not any(registry.is_tool(manifest) for manifest in registry.manifests())
+    missing = known.missing(tool)
+    assert missing is not None
+    assert "edgewright frameworks install optimum" in missing.remedy
+
+
+def test_the_pins_of_packages_that_come_alone_count_too(known: Environments, tiny: Manifest) -> None:
+    before = requirements(tiny)
+    before.path.with_suffix(".no-deps.txt").write_text("extra==1.0\n")
+    after = requirements(tiny)
+    assert (before.alone, after.pins) == (None, before.pins + 1)
+    assert after.alone is not None
+    assert after.digest != before.digest
 
 
 def test_sizes_in_words() -> None:

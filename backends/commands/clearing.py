@@ -1,0 +1,79 @@
+"""What has piled up in the user's folders: clean."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from backends import cli_text
+from backends.commands.adding import AddCommand
+from backends.domain.errors import BadInput
+from backends.jobs.context import Context
+
+
+def add(add_command: AddCommand) -> None:
+    clean = add_command(
+        "clean", _clean, "what artifacts, conversions and downloads take, and clearing them away", _text
+    )
+    which = clean.add_mutually_exclusive_group()
+    which.add_argument("--older-than", type=float, metavar="DAYS", help="remove what lay unused for so long")
+    which.add_argument("--all", action="store_true", help="remove everything that nobody needs")
+    clean.add_argument("--of-runs", action="store_true", help="what stored runs measured may go as well")
+
+
+def _clean(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
+    from backends.actions.cleaning import clear, kept
+    from backends.storage.history import History
+    from backends.storage.paths import app_paths
+
+    asked = arguments.all or arguments.older_than is not None
+    if arguments.of_runs and not asked:
+        raise BadInput("What is to be removed?", "Say --all or --older-than DAYS.")
+    paths = app_paths()
+    found = kept(paths, History(paths.history))
+    if asked:
+        found = clear(found, arguments.older_than or 0.0, arguments.of_runs)
+    return {
+        "data": str(paths.data),
+        "cache": str(paths.cache),
+        "total_bytes": sum(one.size_bytes for one in found),
+        "removed_bytes": sum(one.size_bytes for one in found if one.removed),
+        "things": [
+            {
+                "kind": one.kind,
+                "name": one.name,
+                "path": str(one.path),
+                "size_bytes": one.size_bytes,
+                "last_used": datetime.fromtimestamp(one.last_used_s, UTC).isoformat(timespec="seconds"),
+                "runs": list(one.runs),
+                "in_use": one.in_use,
+                "removed": one.removed,
+                "problem": one.problem,
+            }
+            for one in found
+        ],
+    }
+
+
+def _text(document: Any) -> str:
+    rows = [
+        [one["name"], one["kind"], f"{one['size_bytes'] / 1e6:,.1f} MB", one["last_used"][:10], _state(one)]
+        for one in document["things"]
+    ]
+    total, gone = document["total_bytes"] / 1e6, document["removed_bytes"] / 1e6
+    end = f"{total:,.1f} MB in all" + (f", of which {gone:,.1f} MB were removed." if gone else ".")
+    return "\n".join(
+        [cli_text.table(["name", "kind", "size", "last used", "state"], rows), end] if rows else [end]
+    )
+
+
+def _state(one: Mapping[str, Any]) -> str:
+    if one["removed"]:
+        return "removed"
+    if one["problem"]:
+        return str(one["problem"])
+    if one["in_use"]:
+        return "in use"
+    return f"needed by {len(one['runs'])} stored runs" if one["runs"] else "free to go"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,6 +45,7 @@ from backends.storage.history import History
 
 SEARCH_S = {"quick": 90.0, "standard": 400.0, "thorough": 1800.0}  # no knob is begun after that
 SEARCH_ROUNDS = {"quick": 1, "standard": 2, "thorough": 3}
+TASK_LIMITS: dict[str, int | None] = {"quick": 400, "standard": None, "thorough": None}  # questions
 SEARCH_PROMPT, SEARCH_TOKENS = 128, 32  # of a quick look; what it finds is confirmed in pairs
 SHARES = {
     Step.BASELINE: 0.12,
@@ -126,7 +127,8 @@ def optimize(
         with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
             parts = Parts(job)
             shared = Measuring(wanted.comparison, parts.context, history, run_id, Path(scratch), gate)
-            _Pipeline(wanted, shared, parts, setup, on_stage, list(earlier)).go()
+            with closing(shared):
+                _Pipeline(wanted, shared, parts, setup, on_stage, list(earlier)).go()
     except JobCancelled:
         history.finish(run_id, "cancelled")
         raise
@@ -139,6 +141,7 @@ def optimize(
 
 def _resumed(wanted: Optimization, history: History) -> tuple[Stage, ...]:
     """The stages a run already has. Raises BadInput where it was one of something else."""
+    history.mark_interrupted()
     record = history.run(wanted.resume)
     done = record.stages
     first = next((stage.result for stage in done if stage.result), None)
@@ -434,4 +437,4 @@ def _failed(step: Step, why: str, result: ConfigurationResult | None = None) -> 
     return Stage(step, Outcome.FAILED, (why,), result)
 
 
-__all__ = ["DEPTHS", "Choice", "Optimization", "choose", "optimize"]
+__all__ = ["DEPTHS", "TASK_LIMITS", "Choice", "Optimization", "choose", "optimize"]

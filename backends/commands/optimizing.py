@@ -89,6 +89,7 @@ def _comparison(source: SourceModel, arguments: argparse.Namespace, job: Context
     from backends.actions.bench import DEPTHS, preprocessing_of
     from backends.actions.compare import Comparison
     from backends.actions.convert import original
+    from backends.actions.optimize import TASK_LIMITS
     from backends.optimization.stress import STRESS_PLANS
 
     return Comparison(
@@ -97,6 +98,7 @@ def _comparison(source: SourceModel, arguments: argparse.Namespace, job: Context
         (),
         DEPTHS[arguments.depth],
         threads=arguments.threads,
+        task_limit=TASK_LIMITS[arguments.depth],
         preprocessing=preprocessing_of(source, arguments.data, arguments.mean, arguments.std),
         gates=gates_of(arguments),
         stress=None if arguments.no_stress else STRESS_PLANS[arguments.depth],

@@ -291,7 +291,7 @@ class History:
         db.execute("BEGIN IMMEDIATE")
         if db.execute("PRAGMA user_version").fetchone()[0] == version:
             for number in range(version, SCHEMA_VERSION):
-                for statement in filter(str.strip, _UPGRADES[number].split(";")):
+                for statement in filter(str.strip, _UPGRADES[number].split(";\n")):
                     db.execute(statement)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         db.commit()

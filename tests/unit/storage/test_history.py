@@ -156,7 +156,9 @@ def test_a_history_without_stages_is_brought_up_to_date(tmp_path: Path) -> None:
     old = History(path)
     run_id = old.start("model")
     db = sqlite3.connect(path)
-    db.execute("DROP TABLE stage")
+    newer = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('run', 'result', 'reading')"
+    for (table,) in db.execute(newer).fetchall():
+        db.execute(f"DROP TABLE {table}")
     db.execute("PRAGMA user_version = 1")
     db.commit()
     db.close()

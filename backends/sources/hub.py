@@ -1,6 +1,6 @@
 """The Hugging Face Hub: what a download would bring, and the download, which goes on where it broke off.
 
-Written against https://huggingface.co/docs/hub/api: one request lists the files with sizes and hashes; each is
+Written against https://huggingface.co/docs/hub/api: one request lists files, sizes and hashes; each file is
 asked for at the commit that the revision stands for now, and checked before it gets its name.
 """
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from backends.domain.errors import JobFailed
 from backends.domain.model import SHAPE_ONLY_KEY, SHAPE_ONLY_WORDS, ModelFormat
+from backends.sources.protobuf import content
 
 _METADATA_PROPS = 14  # field of ONNX's ModelProto: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 _KEY, _VALUE = 1, 2  # fields of its StringStringEntryProto
@@ -29,27 +30,15 @@ def mark(path: Path, form: ModelFormat) -> None:
 
 
 def _is_marked(path: Path) -> bool:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(SHAPE_ONLY_KEY.encode()) >= 0
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        return mapped.find(SHAPE_ONLY_KEY.encode()) >= 0
 
 
 def _mark_onnx(path: Path) -> None:
     """One more entry of a repeated field: in Protocol Buffers that may simply stand at the end."""
-    entry = _field(_KEY, SHAPE_ONLY_KEY.encode()) + _field(_VALUE, SHAPE_ONLY_WORDS.encode())
+    entry = content(_KEY, SHAPE_ONLY_KEY) + content(_VALUE, SHAPE_ONLY_WORDS)
     with path.open("ab") as file:
-        file.write(_field(_METADATA_PROPS, entry))
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    head = b""
-    while value >= 0x80:
-        head += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return head + bytes([value])
+        file.write(content(_METADATA_PROPS, entry))
 
 
 def _mark_ir(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 It splits a text into words and parts of words as a trained one would, roughly, so that a model's speed can be
 measured on text. What the pieces mean is nothing.
+
+Fields: https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto
 """
 
 from __future__ import annotations
@@ -10,20 +12,21 @@ from collections.abc import Iterator
 from itertools import chain, count, islice, product
 from string import ascii_lowercase, digits, printable
 
-from sentencepiece import sentencepiece_model_pb2 as pb  # type: ignore[attr-defined]
-
 from backends.domain.errors import BadInput
+from backends.sources.protobuf import content, integer, real
 
-UNKNOWN, BEGIN, END = 0, 1, 2
+UNKNOWN, BEGIN, END, NO_PAD = 0, 1, 2, -1
 SPACE = "▁"
-BYTES = 256
 _SPECIAL = ("<unk>", "<s>", "</s>")
-_SINGLE = dict.fromkeys(c for c in printable if c.isprintable() and c != " ")
-LEAST_PIECES = len(_SPECIAL) + BYTES + 1 + len(_SINGLE)
+_BYTES = tuple(f"<0x{value:02X}>" for value in range(256))
+_SINGLE = tuple(letter for letter in printable if letter.isprintable() and letter != " ")
+_NORMAL_PIECE, _UNKNOWN_PIECE, _CONTROL_PIECE, _BYTE_PIECE = 1, 2, 3, 6  # ModelProto.SentencePiece.Type
+_BPE = 2  # TrainerSpec.ModelType
+LEAST_PIECES = len(_SPECIAL) + len(_BYTES) + 1 + len(_SINGLE)
 
 
 def made_tokenizer(pieces: int) -> bytes:
-    """A ``tokenizer.model`` with exactly ``pieces`` pieces: BPE with byte fallback, unk, bos and eos first.
+    """A ``tokenizer.model`` with exactly ``pieces`` pieces: BPE with byte fallback; unk, bos and eos first.
 
     Raises BadInput where that is fewer than the bytes and single letters need.
     """
@@ -32,30 +35,36 @@ def made_tokenizer(pieces: int) -> bytes:
             f"A vocabulary of {pieces} pieces is too small for a made tokenizer.",
             f"Set vocab_size in config.json to {LEAST_PIECES} or more.",
         )
-    model = pb.ModelProto()
-    kinds = pb.ModelProto.SentencePiece
-    for text in _SPECIAL:
-        kind = kinds.UNKNOWN if text == _SPECIAL[UNKNOWN] else kinds.CONTROL
-        model.pieces.add(piece=text, score=0.0, type=kind)
-    for value in range(BYTES):
-        model.pieces.add(piece=f"<0x{value:02X}>", score=0.0, type=kinds.BYTE)
-    for rank, text in enumerate(islice(_texts(), pieces - len(model.pieces))):
-        model.pieces.add(piece=text, score=-float(rank), type=kinds.NORMAL)
-    _specify(model, pieces)
-    serialized: bytes = model.SerializeToString()
-    return serialized
+    texts = islice(_texts(), pieces - len(_SPECIAL) - len(_BYTES))
+    return b"".join(
+        (
+            *(_piece(text, 0.0, _CONTROL_PIECE if text != "<unk>" else _UNKNOWN_PIECE) for text in _SPECIAL),
+            *(_piece(text, 0.0, _BYTE_PIECE) for text in _BYTES),
+            *(_piece(text, -float(rank), _NORMAL_PIECE) for rank, text in enumerate(texts)),
+            content(2, _trainer(pieces)),
+            content(3, _normalizer()),
+        )
+    )
 
 
-def _specify(model: pb.ModelProto, pieces: int) -> None:
-    trainer = model.trainer_spec
-    trainer.model_type = pb.TrainerSpec.BPE
-    trainer.vocab_size = pieces
-    trainer.byte_fallback = True
-    trainer.unk_id, trainer.bos_id, trainer.eos_id, trainer.pad_id = UNKNOWN, BEGIN, END, -1
-    normalizer = model.normalizer_spec
-    normalizer.name = "identity"
-    normalizer.add_dummy_prefix = True
-    normalizer.remove_extra_whitespaces = False
+def _piece(text: str, score: float, kind: int) -> bytes:
+    return content(1, content(1, text) + real(2, score) + integer(3, kind))
+
+
+def _trainer(pieces: int) -> bytes:
+    model_type, vocab_size, byte_fallback = integer(3, _BPE), integer(4, pieces), integer(35, True)
+    ids = ((40, UNKNOWN), (41, BEGIN), (42, END), (43, NO_PAD))
+    return model_type + vocab_size + byte_fallback + b"".join(integer(*entry) for entry in ids)
+
+
+def _normalizer() -> bytes:
+    """Text as it is, with a space before the first word."""
+    name, add_dummy_prefix, remove_extra_whitespaces = (
+        content(1, "identity"),
+        integer(3, True),
+        integer(4, False),
+    )
+    return name + add_dummy_prefix + remove_extra_whitespaces
 
 
 def _texts() -> Iterator[str]:

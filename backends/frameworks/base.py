@@ -27,6 +27,7 @@ from backends.domain.metric import (
     Workload,
 )
 from backends.domain.model import ModelFormat, ModelKind, TensorSpec
+from backends.frameworks.options import OptionSpec, settled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,10 +80,20 @@ class Manifest:
     emulated: bool = False  # speed here says nothing about the target: never rank by it
     isolation_reason: str = ""
     acceleration: tuple[Knob, ...] = ()  # what is worth trying, in this order
+    options: tuple[OptionSpec, ...] = ()  # of quantizing
+    load_options: tuple[OptionSpec, ...] = ()  # of opening what was made
 
     def precision(self, name: str) -> PrecisionSpec | None:
         """The precision of this name, letter case ignored."""
         return next((p for p in self.precisions if p.name.lower() == name.lower()), None)
+
+    def settings(self, given: Mapping[str, Option], kind: ModelKind, precision: str) -> dict[str, Option]:
+        """Options of quantizing, checked, with the defaults. Raises BadInput."""
+        return settled(self.options, given, kind, f"{self.title} for {precision}", precision)
+
+    def load_settings(self, given: Mapping[str, Option], kind: ModelKind) -> dict[str, Option]:
+        """Options of opening a model, checked, with the defaults. Raises BadInput."""
+        return settled(self.load_options, given, kind, f"{self.title} for opening a model")
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QThread
 
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Cancelled, Event, Failed, Log, Progress, Result
-from gui.jobs.runner import Job, JobRunner
+from gui.jobs.runner import BATCH_MS, Job, JobRunner
 
 
 class Ear:
@@ -72,10 +73,12 @@ def test_all_events_come_in_order_and_in_few_batches(run, ear: Ear, qtbot) -> No
             job.emit(Progress(n / 5000))
         return 7
 
+    began_s = time.monotonic()
     run(chatter)
     assert wait_for_end(qtbot, ear) == Result(7)
+    took_ms = (time.monotonic() - began_s) * 1000
     assert [event.fraction for event in ear.events] == [n / 5000 for n in range(5000)]
-    assert len(ear.batches) < 20
+    assert len(ear.batches) <= took_ms / BATCH_MS + 2
 
 
 def test_a_terminal_event_inside_the_work_does_not_end_it(run, ear: Ear, qtbot) -> None:
@@ -128,7 +131,7 @@ class Patient:
         job.token.on_cancel(self.released.set)
         job.emit(Log("before"))
         self.started.set()
-        assert self.released.wait(10)
+        assert self.released.wait(60)
         job.emit(Log("after"))
         job.check_cancelled()
         return "done"
@@ -150,7 +153,7 @@ def test_a_result_that_comes_after_cancel_does_not_count(run, ear: Ear, qtbot) -
 
     def stubborn(job) -> str:
         started.set()
-        released.wait(10)
+        released.wait(60)
         return "stale"
 
     job = run(stubborn)
@@ -169,7 +172,7 @@ def test_an_error_while_being_cancelled_is_a_cancellation(run, ear: Ear, qtbot) 
         stop = threading.Event()
         job.token.on_cancel(stop.set)
         started.set()
-        stop.wait(10)
+        stop.wait(60)
         raise RuntimeError("the pipe broke")
 
     job = run(breaks)

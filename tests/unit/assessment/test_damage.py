@@ -16,7 +16,7 @@ from backends.domain.errors import BadInput
 from backends.domain.model import ModelProfile
 from tests.unit.assessment.builders import make_gguf, make_hf, make_ir, make_onnx, make_tflite
 
-MOST_SECONDS = 2.0
+MOST_SECONDS = 2.0  # of work; the machine may have other things to do
 MOST_BYTES = 64 * 2**20
 
 
@@ -48,7 +48,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def _survives(path: Path, data: bytes) -> None:
     path.write_bytes(data)
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         profile = assess(path if path.name != "tokenizer.model" else path.parent)
     except BadInput as error:
@@ -57,7 +57,7 @@ def _survives(path: Path, data: bytes) -> None:
     else:
         assert isinstance(profile, ModelProfile)
         assert profile.contents.parameters >= 0
-    assert time.perf_counter() - start < MOST_SECONDS
+    assert time.process_time() - start < MOST_SECONDS
 
 
 usual = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +21,13 @@ from backends.frameworks.installing.interpreters import problems
 from backends.frameworks.registry import EXTRA_FOLDERS
 from backends.jobs.context import CancelToken, Context
 from tests.conftest import ROOT
+from tests.fault.killing import moments, run_and_kill, run_on_a_small_disk
 from tests.unit.frameworks.environments import wheels
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-KILLS = 8
-SEED = 20261121
-PATIENCE_S = 10.0
+ENDLESS_S = 600.0
+PATIENCE_S = 60.0
 
 _INSTALL = """
 import sys
@@ -53,6 +51,11 @@ class Place:
     @property
     def folder(self) -> Path:
         return self.known.root / "tiny"
+
+    @property
+    def command(self) -> list[str]:
+        """An installation in a process of its own."""
+        return [sys.executable, "-c", _INSTALL, str(self.known.root), str(self.wheels)]
 
     def state(self) -> State:
         return self.known.status(self.tiny).state
@@ -99,24 +102,35 @@ def test_what_breaks_is_reported_and_repaired(place: Place) -> None:
     assert problems(interpreter_in(place.folder), place.tiny, quiet()) == []
 
 
-def test_killed_at_any_moment_it_is_never_used_half_made(place: Place) -> None:
-    moments = random.Random(SEED)
-    began = time.perf_counter()
-    installing.repair(place.known, place.tiny, quiet(), place.wheels)
-    whole_s = time.perf_counter() - began
-    for _ in range(KILLS):
-        _install_and_kill(place, moments.uniform(0.05, 1.0) * whole_s)
-        assert _installers(place) == [], "an installation went on after its program was killed"
-        if place.state() is State.READY:  # it had just ended, or not yet begun
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.timeout(900)
+def test_killed_at_twenty_moments_it_is_never_used_half_made(place: Place) -> None:
+    whole_s = run_and_kill(place.command, ENDLESS_S, {})
+    assert whole_s is not None
+    assert place.state() is State.READY
+    for share in moments():
+        installing.remove(place.known, place.tiny, quiet())
+        whole_s = run_and_kill(place.command, share * whole_s, {}) or whole_s
+        if place.state() is State.READY:  # it had just ended
             assert problems(interpreter_in(place.folder), place.tiny, quiet()) == []
         else:
             missing = place.known.missing(place.tiny)
             assert missing is not None
             assert "install" in missing.remedy
-    installing.repair(place.known, place.tiny, quiet(), place.wheels)
-    assert place.state() is State.READY
+    installing.install(place.known, place.tiny, quiet(), place.wheels)
+    assert problems(interpreter_in(place.folder), place.tiny, quiet()) == []
     installing.remove(place.known, place.tiny, quiet())
     assert not place.known.root.exists()
+
+
+@pytest.mark.parametrize("size_mb", [4, 40], ids=["making it", "filling it"])
+def test_a_disk_that_fills_up_leaves_nothing(place: Place, size_mb: int) -> None:
+    """The room that the pins ask for was there; what is installed takes more."""
+    wheels.wheel(place.wheels, "tiny_engine", code=f"data = {os.urandom(20_000_000).hex()!r}\n")
+    place.known.root.mkdir(parents=True)
+    ended = run_on_a_small_disk(place.command, place.known.root, size_mb, {})
+    assert "JobFailed: The disk is full: Tiny could not be installed. Free some space." in ended.stderr
+    assert ended.stdout == "", "something is left on the disk"
 
 
 @pytest.mark.parametrize("words", ["Making the environment", "Unpacking"])
@@ -189,16 +203,6 @@ def test_the_command_line_lists_six_and_says_what_is_missing(tmp_path: Path) -> 
         assert entries[name]["environment"]["disk_bytes"] > 0
     unknown = subprocess.run([*command, "--python", "x"], cwd=ROOT, env=variables, capture_output=True)
     assert unknown.returncode == BadInput.exit_code
-
-
-def _install_and_kill(place: Place, after_s: float) -> None:
-    command = [sys.executable, "-c", _INSTALL, str(place.known.root), str(place.wheels)]
-    process = subprocess.Popen(command, cwd=ROOT)
-    try:
-        process.wait(after_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _installers(place: Place) -> list[str]:

@@ -75,14 +75,14 @@ def _command_line(process: psutil.Process) -> str:
 
 
 def run_on_a_small_disk(
-    command: Sequence[str], disk: Path, size_mb: int, variables: Mapping[str, str]
+    command: Sequence[str], disk: Path, size_mb: float, variables: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Run the command with a file system of this size at ``disk``, which only it sees.
 
     What is left there is listed last on its standard output. Skips the test where nothing can be mounted.
     """
     alone = ["unshare", "--map-root-user", "--mount"]
-    mount = f'mount -t tmpfs -o size={size_mb}m none "$0"'
+    mount = f'mount -t tmpfs -o size={int(size_mb * 1024)}k none "$0"'
     tried = [*alone, "sh", "-c", mount, str(disk)]
     if not shutil.which("unshare") or subprocess.run(tried, capture_output=True, check=False).returncode:
         pytest.skip("a small disk needs Linux, where users may mount in a name space of their own")

@@ -1,31 +1,21 @@
-"""Killed at any moment, a conversion leaves nothing half-made that is later used."""
+"""The cache of conversions holds whole entries only, whatever happened to whoever made them."""
 
 from __future__ import annotations
 
-import json
 import os
-import random
-import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
-from backends.actions.artifacts import load_artifact
 from backends.actions.conversions import Conversions
 from backends.storage.files import PARTIAL, partial_prefix
-from backends.storage.paths import resources
-from tests.conftest import ROOT
 from tests.unit.samples import artifact
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
-MODEL = resources() / "models" / "edgewright-digits"
-MOMENTS = 20
-LONGEST_S = 5.0  # about as long as the whole conversion takes
 KEY = "k" * 64
 
 
@@ -93,50 +83,3 @@ def test_of_two_that_make_the_same_the_first_counts(tmp_path: Path) -> None:
         kept = store.keep(KEY, folder, replace(artifact(), path=folder / "model.gguf"))
     assert kept.path.read_bytes() == b"first"
     assert list(store.root.iterdir()) == [entry]
-
-
-@pytest.mark.slow
-@pytest.mark.real
-@pytest.mark.timeout(900)
-def test_killed_at_twenty_random_moments(tmp_path: Path) -> None:
-    """The command itself is killed, as the out-of-memory killer does it; its worker must end as well."""
-    moments = random.Random(20261121)
-    home, out = tmp_path / "home", tmp_path / "out"
-    cache = home / "cache" / "conversions"
-    command = [sys.executable, "-m", "backends.cli", "convert", str(MODEL), "--to", "openvino", "--json"]
-    for number in range(MOMENTS):
-        target = out / str(number)
-        _run_for(moments.uniform(0.0, LONGEST_S), [*command, "--out", str(target)], home)
-        if target.exists():
-            assert load_artifact(target).sameness[0].holds
-        for entry in cache.glob("[!.]*"):
-            assert Conversions(cache).find(entry.name) is not None
-    last = subprocess.run(
-        [*command, "--out", str(out / "last")],
-        env=_variables(home),
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    made = json.loads(last.stdout)["artifact"]
-    assert Path(made["path"]).is_file()
-    assert made["sameness"][0]["top1_agreement"] == 1.0
-
-
-def _run_for(seconds: float, command: list[str], home: Path) -> None:
-    """Run, kill after ``seconds`` where it still runs, and wait for the end of all it had started."""
-    process = subprocess.Popen(
-        command, env=_variables(home), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        _, alive = psutil.wait_procs(children, timeout=20)
-        assert alive == []
-
-
-def _variables(home: Path) -> dict[str, str]:
-    return {**os.environ, "EDGEWRIGHT_HOME": str(home)}

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from backends.actions.artifacts import load_artifact
 from backends.domain.errors import BadInput, JobCancelled, JobFailed
 from backends.domain.events import Event, Progress
 from backends.frameworks import installing, registry
@@ -20,7 +22,9 @@ from backends.frameworks.environments import Environments, State, interpreter_in
 from backends.frameworks.installing.interpreters import problems
 from backends.frameworks.registry import EXTRA_FOLDERS
 from backends.jobs.context import CancelToken, Context
+from backends.storage.paths import HOME_VARIABLE
 from tests.conftest import ROOT
+from tests.contract.managed import BUNDLED, runtime_of
 from tests.fault.killing import moments, run_and_kill, run_on_a_small_disk
 from tests.unit.frameworks.environments import wheels
 
@@ -191,18 +195,43 @@ def test_the_base_install_is_not_touched(place: Place) -> None:
 
 
 def test_the_command_line_lists_six_and_says_what_is_missing(tmp_path: Path) -> None:
-    variables = {**os.environ, "EDGEWRIGHT_HOME": str(tmp_path), EXTRA_FOLDERS: ""}
-    command = [sys.executable, "-m", "backends.cli", "frameworks", "--json"]
-    answer = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, check=True)
-    entries = {entry["framework"]: entry for entry in json.loads(answer.stdout)["frameworks"]}
+    entries = edgewright(tmp_path, "frameworks")
     assert set(entries) == {"llamacpp", "mlx", "olive", "onnxruntime", "openvino", "qnn"}
     for name in ("mlx", "olive", "qnn"):
         assert entries[name]["available"] is False
         assert entries[name]["reason"]
         assert "frameworks install" in entries[name]["remedy"] or "runs on" in entries[name]["remedy"]
         assert entries[name]["environment"]["disk_bytes"] > 0
-    unknown = subprocess.run([*command, "--python", "x"], cwd=ROOT, env=variables, capture_output=True)
-    assert unknown.returncode == BadInput.exit_code
+    with pytest.raises(subprocess.CalledProcessError) as unknown:
+        edgewright(tmp_path, "frameworks", "--python", "x")
+    assert unknown.value.returncode == BadInput.exit_code
+
+
+@pytest.mark.timeout(1800)
+def test_mlx_comes_works_and_goes_without_trace(tmp_path: Path) -> None:
+    """For real, into an empty home: what the command line's remedy says is done, used, and undone."""
+    mlx = registry.manifest("mlx")
+    runtime_of(mlx)  # where it is not at hand for the other tests, it cannot be installed here either
+    home, made = tmp_path / "home", tmp_path / "made"
+    before = edgewright(home, "frameworks")["mlx"]
+    assert "edgewright frameworks install mlx" in before["remedy"]
+    assert edgewright(home, "frameworks", "install", "mlx")["mlx"]["available"]
+    assert edgewright(home, "frameworks")["mlx"]["available"]
+    edgewright(
+        home, "quantize", str(BUNDLED), "--framework", "mlx", "--precision", "4bit", "--out", str(made)
+    )
+    assert load_artifact(made).framework == "mlx"
+    assert not edgewright(home, "frameworks", "remove", "mlx")["mlx"]["available"]
+    assert edgewright(home, "frameworks")["mlx"] == before
+    assert [path for path in home.rglob("*") if not path.is_dir()] == []
+
+
+def edgewright(home: Path, *words: str) -> dict[str, Any]:
+    """One command of the program; what it says of frameworks, by name."""
+    variables = {**os.environ, HOME_VARIABLE: str(home), EXTRA_FOLDERS: ""}
+    command = [sys.executable, "-m", "backends.cli", *words, "--json"]
+    answer = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, check=True)
+    return {entry["framework"]: entry for entry in json.loads(answer.stdout).get("frameworks", [])}
 
 
 def _installers(place: Place) -> list[str]:

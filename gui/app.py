@@ -87,7 +87,8 @@ def tidy_up(services: Services, paths: AppPaths) -> None:
         announce(paths.running)
         if paths.history.exists():
             services.history.mark_interrupted()
-        remove_leftovers(paths.artifacts)
+        for folder in (paths.artifacts, paths.shapes):
+            remove_leftovers(folder)
 
     def ended(terminal: object) -> None:
         if isinstance(terminal, Failed):

@@ -47,7 +47,7 @@ def fetch(model: HubModel, job: JobContext, files: tuple[str, ...] = (), token: 
 
     Raises BadInput, JobFailed or JobCancelled. What came until then is kept for the next time.
     """
-    place = _Place(_root(), model, files)
+    place = _Place(app_paths().hub, model, files)
     try:
         wanted = plan(model, job, files, token)
     except JobFailed as error:
@@ -61,7 +61,7 @@ def fetch(model: HubModel, job: JobContext, files: tuple[str, ...] = (), token: 
 
 def bring(wanted: HubPlan, job: JobContext, files: tuple[str, ...] = (), token: str = "") -> Fetched:
     """Download what :func:`plan` found; nothing is fetched where the same commit is here. Raises as fetch."""
-    place = _Place(_root(), wanted.model, files)
+    place = _Place(app_paths().hub, wanted.model, files)
     with locked(place.root / ".lock", job, "download"):
         there = place.whole(wanted)
         if there is not None:
@@ -75,10 +75,6 @@ def bring(wanted: HubPlan, job: JobContext, files: tuple[str, ...] = (), token: 
             return place.keep(wanted, partial)
         except OSError as error:
             raise disk_error(error, place.root) from error
-
-
-def _root() -> Path:
-    return app_paths().data / "hub"
 
 
 @dataclass(frozen=True)

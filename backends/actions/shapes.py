@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import time
 from dataclasses import dataclass
@@ -103,15 +105,18 @@ def make(shape: Shape, out: Path, job: JobContext, dtype: str = "F16") -> Source
     return assess(out, job)
 
 
-def shapes_folder() -> Path:
-    """Where the window puts what it makes."""
-    return app_paths().data / "shapes"
+def kept(shape: Shape, job: JobContext) -> SourceModel:
+    """``shape`` in the program's own folder, made where it is not there yet. Raises as :func:`make`."""
+    folder = app_paths().shapes / _folder_name(shape)
+    return assess(folder, job) if folder.is_dir() else make(shape, folder, job)
 
 
-def made_before(shape: Shape, job: JobContext) -> SourceModel | None:
-    """The one the window made earlier, if it is there: shapes are the same every time."""
-    folder = shapes_folder() / shape.name
-    return assess(folder, job) if folder.is_dir() else None
+def _folder_name(shape: Shape) -> str:
+    """A configuration of the user's own may have any name; its content tells it from others."""
+    if shape.source:
+        return shape.name
+    content = json.dumps(dict(shape.config), sort_keys=True).encode()
+    return f"{shape.name}-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def _check_room(folder: Path, needed: int) -> None:

@@ -30,6 +30,16 @@ class AppPaths:
         return self.data / "artifacts"
 
     @property
+    def shapes(self) -> Path:
+        """Models with random weights that the window makes."""
+        return self.data / "shapes"
+
+    @property
+    def hub(self) -> Path:
+        """Models from the Hugging Face Hub, each under the commit it comes from."""
+        return self.data / "hub"
+
+    @property
     def environments(self) -> Path:
         return self.data / "environments"
 

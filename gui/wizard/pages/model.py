@@ -1,14 +1,19 @@
-"""Step 2: choose a model that came with the program or a file of one's own, and see what it really is."""
+"""Step 2: choose a model that came with the program, a file of one's own, one from the Hub, or only a shape.
+
+Whatever it is, it is read, and the page shows what it really is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QCoreApplication, QTimer
 
-from backends.domain.events import Failed, Result
-from backends.domain.model import SourceModel
+from backends.domain.events import Event, Failed, Progress, Result
+from backends.domain.hub import HubPlan
+from backends.domain.model import ModelProfile, SourceModel
 from backends.frameworks.base import JobContext
 from gui.jobs.runner import Job, Terminal
 from gui.models.cells import ChipCell, TextCell
@@ -28,6 +33,7 @@ from gui.widgets.terms import explain
 from gui.widgets.text import Role, label
 from gui.wizard.page import Page
 from gui.wizard.pages import model_words
+from gui.wizard.pages.model_ways import WaysIn
 
 if TYPE_CHECKING:
     from backends.actions.assess import BundledModel
@@ -47,6 +53,24 @@ def read_model(path: Path, job: JobContext) -> SourceModel:
     from backends.actions.assess import assess
 
     return assess(path, job)
+
+
+def look_up(name: str, token: str, job: JobContext) -> HubPlan:
+    from backends.actions import fetch
+
+    return fetch.plan(fetch.parse(name), job, token=token)
+
+
+def download(plan: HubPlan, token: str, job: JobContext) -> SourceModel:
+    from backends.actions import fetch
+
+    return read_model(fetch.bring(plan, job, token=token).path, job)
+
+
+def make_shape(named: str, job: JobContext) -> SourceModel:
+    from backends.actions import shapes
+
+    return shapes.kept(shapes.find_shape(named), job)
 
 
 class BundledCard(ChoiceCard):
@@ -72,12 +96,16 @@ class BundledCard(ChoiceCard):
 class ModelPage(Page):
     read_bundled = staticmethod(read_bundled)
     read_model = staticmethod(read_model)
+    look_up = staticmethod(look_up)
+    download = staticmethod(download)
+    make_shape = staticmethod(make_shape)
 
     def __init__(self, services: Services) -> None:
         super().__init__(
             translate("Model", "Model"),
             translate(
-                "Model", "What to make smaller and faster. Files are read, never executed; nothing is sent."
+                "Model",
+                "What to make smaller and faster. Files are read, never executed; nothing of yours is sent.",
             ),
         )
         self._services = services
@@ -96,35 +124,60 @@ class ModelPage(Page):
 
     def choose(self, path: Path) -> None:
         """Read what the user named; until it is known, the choice before stands."""
-        self.stop()
-        self.clear_error()
-        self.set_state(
-            status=self.tr("Reading {0}").format(path.name),
-            busy=True,
-            progress=True,
-            fraction=None,
-            actions=(self._stop,),
-        )
-        self._job = self._services.runner.start(lambda job: self.read_model(path, job), self._assessed)
+        self._begin(self.tr("Reading {0}").format(path.name), lambda job: self.read_model(path, job))
 
     def stop(self) -> None:
         if self._job is not None:
             self._job.cancel()
+
+    def _begin(self, status: str, action: Callable[[JobContext], Any]) -> None:
+        self.stop()
+        self.clear_error()
+        self.set_state(status=status, busy=True, progress=True, fraction=None, actions=(self._stop,))
+        self._job = self._services.runner.start(action, self._assessed, self._hear)
+
+    def _look_up(self, name: str, token: str) -> None:
+        self._begin(self.tr("Asking for {0}").format(name), lambda job: self.look_up(name, token, job))
+
+    def _download(self, plan: HubPlan, token: str) -> None:
+        status = self.tr("Downloading {0}").format(plan.model.name)
+        self._begin(status, lambda job: self.download(plan, token, job))
+
+    def _make_shape(self, named: str) -> None:
+        status = self.tr("Making {0}").format(Path(named).name)
+        self._begin(status, lambda job: self.make_shape(named, job))
+
+    def _list_shapes(self) -> None:
+        hardware = self._services.store.state.hardware
+        if hardware is not None:
+            from backends.actions.shapes import offers
+
+            self.ways.shapes.set_offers(offers(hardware))
+
+    def _hear(self, events: list[Event]) -> None:
+        told = [event for event in events if isinstance(event, Progress) and event.fraction is not None]
+        if told and self.state.busy:
+            last = told[-1]
+            status = model_words.DOT.join(filter(None, (last.what, units.time_left(last.remaining_s))))
+            self.set_state(status=status, fraction=last.fraction)
 
     def _assessed(self, terminal: Terminal) -> None:
         if self._job is not None and self._job.running:
             return  # the answer to an earlier question: another model is being read already
         self._job = None
         self.set_state(busy=False, progress=False, status="", actions=())
-        if isinstance(terminal, Result):
+        if isinstance(terminal, Result) and isinstance(terminal.payload, SourceModel):
             self._take(terminal.payload)
             return
+        if isinstance(terminal, Result):
+            self.ways.hub.show_plan(terminal.payload)
         if isinstance(terminal, Failed):
             self.show_error(terminal)
         self._show_source(self._services.store.state.source)
 
     def _take(self, source: SourceModel) -> None:
         self.clear_error()
+        self.ways.close_all()
         state = self._services.store.state
         if source != state.source:
             self._services.store.update(state.with_source(source))
@@ -168,7 +221,7 @@ class ModelPage(Page):
 
         profile = source.profile
         self._assessment.set_title(source.name)
-        self._kind.set_state(model_words.kind(profile.kind), Tone.NEUTRAL)
+        self._show_kind(profile)
         self._figure.set(*model_words.headline(profile), tip=explain("parameters"))
         self._facts.set_rows(model_words.facts(source))
         self._warnings.setText("\n".join(profile.warnings))
@@ -176,6 +229,13 @@ class ModelPage(Page):
         answers = sorted(takers(source), key=lambda taker: not taker.takes)
         self._table_model.set_rows(answers)
         self._say_summary(source, answers)
+
+    def _show_kind(self, profile: ModelProfile) -> None:
+        if profile.shape_only:
+            tip = self.tr("Random weights: speed and memory can be measured; quality is never scored.")
+            self._kind.set_state(self.tr("shape only"), Tone.WARN, tip)
+        else:
+            self._kind.set_state(model_words.kind(profile.kind), Tone.NEUTRAL)
 
     def _say_summary(self, source: SourceModel, answers: list[Taker]) -> None:
         takes = sum(taker.takes for taker in answers)
@@ -196,6 +256,12 @@ class ModelPage(Page):
         self.drop.dropped.connect(self.choose)
         self._choices.addWidget(self.drop)
         self.add(self._choices)
+        self.ways = WaysIn()
+        self.ways.hub.asked.connect(self._look_up)
+        self.ways.hub.wanted.connect(self._download)
+        self.ways.shapes.wanted.connect(self._make_shape)
+        self.ways.shapes_opened.connect(self._list_shapes)
+        self.add(self.ways)
         self._empty = EmptyState(
             self.tr("No model chosen yet"),
             self.tr("Choose one above: what it is, and which frameworks take it, is shown here."),

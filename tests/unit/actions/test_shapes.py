@@ -57,9 +57,13 @@ def test_a_disk_without_room_is_said_before_anything_is_written(
 def test_what_the_window_made_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEWRIGHT_HOME", str(tmp_path / "home"))
     job = Context(lambda event: None)
-    assert shapes.made_before(SHAPE, job) is None
-    made = shapes.make(SHAPE, shapes.shapes_folder() / SHAPE.name, job)
-    assert shapes.made_before(SHAPE, job) == made
+    made = shapes.kept(SHAPE, job)
+    weights = made.profile.path / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    assert shapes.kept(SHAPE, job) == made
+    assert weights.stat().st_mtime_ns == written
+    wider = Shape("tiny", {**TINY, "intermediate_size": 256})
+    assert shapes.kept(wider, job).profile.path != made.profile.path
 
 
 @pytest.mark.parametrize(

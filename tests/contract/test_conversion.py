@@ -29,7 +29,7 @@ from backends.domain.events import Event, Log, Progress
 from backends.domain.model import ModelFormat, SourceModel
 from backends.jobs.context import Context
 from backends.storage.paths import HOME_VARIABLE
-from tests.contract.managed import bundled_language_model, quiet, stop_at
+from tests.contract.managed import absent, bundled_language_model, quiet, stop_at
 from tests.contract.tiny_models import vision_onnx
 from tests.unit.assessment.builders import make_tflite
 
@@ -52,10 +52,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def folder() -> Path:
-    """The bundled language model as a Hugging Face folder; skips where nothing here converts one."""
+    """The bundled language model as a Hugging Face folder, where something here converts one."""
     missing = environments().missing(sameness.reference_framework())
     if missing is not None:
-        pytest.skip(f"{missing.framework} is {missing.reason}. {missing.remedy}")
+        absent(f"{missing.framework} is {missing.reason}. {missing.remedy}")
     return bundled_language_model()
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from backends.domain.artifact import Artifact, LoadOptions
 from backends.domain.finetuning import FineTuned
 from backends.domain.hardware import HardwareProfile, Throughput
+from backends.domain.hub import HubModel, HubPlan
 from backends.domain.metric import (
     ChoiceItem,
     ChoiceScores,
@@ -63,6 +64,24 @@ class Inspected:
 
 
 @dataclass(frozen=True)
+class HubPlanRequest:
+    """``files``: patterns of what is wanted. ``token``: "" for the one that is found on this machine."""
+
+    model: HubModel
+    files: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class HubFetchRequest:
+    """``folder``: where the files go; parts that are there already are continued."""
+
+    plan: HubPlan
+    folder: Path
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class OpenRequest:
     """``scratch`` is the folder for arrays that are too large for the pipe."""
 
@@ -110,6 +129,8 @@ ASSESS: Task[AssessRequest, SourceModel] = Task("assess", AssessRequest, SourceM
 INSPECT: Task[InspectRequest, Inspected] = Task("inspect", InspectRequest, Inspected)
 CONVERT: Task[ConvertRequest, Converted] = Task("convert", ConvertRequest, Converted)
 REFERENCE: Task[ReferenceRequest, Reference] = Task("reference", ReferenceRequest, Reference)
+HUB_PLAN: Task[HubPlanRequest, HubPlan] = Task("hub_plan", HubPlanRequest, HubPlan)
+HUB_FETCH: Task[HubFetchRequest, Path] = Task("hub_fetch", HubFetchRequest, Path)
 OPTIMIZE: Task[OptimizeRequest, Artifact] = Task("optimize", OptimizeRequest, Artifact)
 FINETUNE: Task[FinetuneRequest, FineTuned] = Task("finetune", FinetuneRequest, FineTuned)
 OPEN: Task[OpenRequest, LoadedEngine] = Task("open", OpenRequest, LoadedEngine)
@@ -124,6 +145,7 @@ TASKS: dict[str, Task[Any, Any]] = {
     task.name: task
     for task in (
         *(PROBE, THROUGHPUT, ASSESS, INSPECT, CONVERT, REFERENCE, OPTIMIZE, FINETUNE),
+        *(HUB_PLAN, HUB_FETCH),
         *(OPEN, MEASURE, MEMORY, LOGITS, CHOOSE, TOKENIZE, INFER),
     )
 }

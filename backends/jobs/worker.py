@@ -13,12 +13,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any
 
 from backends.codec import dump_line, load_line
 from backends.domain.errors import JobCancelled
 from backends.domain.events import Event, Result, Sample
 from backends.domain.hardware import Throughput
+from backends.domain.hub import HubPlan
 from backends.domain.model import SourceModel
 from backends.frameworks.converters import base as converters
 from backends.jobs import wire
@@ -28,6 +30,8 @@ from backends.jobs.spec import (
     ASSESS,
     CONVERT,
     FINETUNE,
+    HUB_FETCH,
+    HUB_PLAN,
     INSPECT,
     OPEN,
     OPTIMIZE,
@@ -35,6 +39,8 @@ from backends.jobs.spec import (
     REFERENCE,
     THROUGHPUT,
     AssessRequest,
+    HubFetchRequest,
+    HubPlanRequest,
     Inspected,
     InspectRequest,
     JobSpec,
@@ -207,11 +213,33 @@ def inspect(request: InspectRequest, job: WorkerContext) -> Inspected:
     return Inspected(contents(request.path, request.format), hashes(request.path))
 
 
+def hub_plan(request: HubPlanRequest, job: WorkerContext) -> HubPlan:
+    from backends.sources import connection, hub
+
+    return hub.plan(connection.server(request.token), request.model, job, request.files)
+
+
+def hub_fetch(request: HubFetchRequest, job: WorkerContext) -> Path:
+    """Download, and refuse a model that brings its own Python before its weights are fetched."""
+    from backends.assessment.facts import CONFIG, refuse_remote_code
+    from backends.assessment.folder import read_json
+    from backends.sources import connection, hub
+
+    def look(path: Path) -> None:
+        if path.name == CONFIG:
+            refuse_remote_code(read_json(path), path)
+
+    hub.download(connection.server(request.token), request.plan, request.folder, job, look)
+    return request.folder
+
+
 BY_ADAPTER = (OPTIMIZE, FINETUNE)  # the adapter's method has the task's name
 WITHOUT_FRAMEWORK: dict[str, Callable[[Any, WorkerContext], Any]] = {
     THROUGHPUT.name: measure_throughput,
     ASSESS.name: assess,
     INSPECT.name: inspect,
+    HUB_PLAN.name: hub_plan,
+    HUB_FETCH.name: hub_fetch,
     CONVERT.name: converters.convert,
     REFERENCE.name: converters.reference,
 }

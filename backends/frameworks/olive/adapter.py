@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import onnxruntime as ort
+from safetensors import SafetensorError, safe_open
 
 from backends.domain.artifact import Artifact, LoadOptions, Option
-from backends.domain.errors import JobFailed
+from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Log, Progress, Started
 from backends.domain.hardware import HardwareProfile
 from backends.domain.model import ModelFormat, ModelKind, TensorContents
@@ -49,6 +50,13 @@ _SAID = re.compile(r"^(?:[\w.]*(?:Error|Exception)): (.+)$", re.MULTILINE)
 
 class OliveAdapter:
     def probe(self, hardware: HardwareProfile | None) -> Availability:
+        if find_spec("olive") is None:
+            return Availability(
+                NAME,
+                False,
+                reason="not complete: of its packages “olive-ai” is missing",
+                remedy="Run “edgewright frameworks repair olive”.",
+            )
         return Availability(NAME, True, metadata.version("olive-ai"), ("CPU",))
 
     def optimize(self, request: OptimizeRequest, job: JobContext) -> Artifact:
@@ -58,6 +66,8 @@ class OliveAdapter:
         plan = workflows.edited(Path(str(own))) if own else workflows.workflow(request)
         passes = workflows.pass_types(plan)
         catalogue.check(_catalogue(), passes, DEVICE)
+        if request.source_format is ModelFormat.HUGGING_FACE:
+            _require_weights(request.source)
         job.emit(Started(f"Running Olive: {' → '.join(passes)}"))
         target = request.output / "model.onnx"
         with _scratch(request.output) as scratch, writing(request.output):
@@ -98,6 +108,19 @@ def _catalogue() -> tuple[catalogue.Pass, ...]:
     if found is None or not found.submodule_search_locations:
         raise JobFailed("Olive is not installed in this environment.")
     return catalogue.read(Path(found.submodule_search_locations[0]))
+
+
+def _require_weights(folder: Path) -> None:
+    """Olive itself tells of damage after half a minute, with a traceback. Raises BadInput."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise BadInput(f"“{folder}” has no weights (*.safetensors).", "Copy it again.")
+    for file in files:
+        try:
+            with safe_open(file, "np"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise BadInput(f"The weights “{file}” cannot be read: {error}.", "Copy them again.") from error
 
 
 def _samples(request: OptimizeRequest, plan: workflows.Workflow, scratch: Path) -> Path | None:

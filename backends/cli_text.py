@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from backends.codec import to_plain
+from backends.domain.energy import EnergyReading
 from backends.domain.events import Event, Log, Progress, Started
 from backends.domain.result import ConfigurationResult, RunRecord
 
@@ -84,11 +85,25 @@ def configuration_row(result: ConfigurationResult) -> dict[str, Any]:
         "latency_p50_s": result.latency_p50_s,
         "ttft_p50_s": result.ttft_p50_s,
         "peak_bytes": result.memory.total_peak_bytes if result.memory else None,
+        **_energy_row(result.energy),
         "task_accuracy": score.accuracy.estimate if score and score.kind == "accuracy" else None,
         "task_items": score.items if score else None,
         "perplexity": result.fidelity.perplexity.estimate if result.fidelity else None,
         "failure": result.failure or None,
         "warnings": list(artifact.warnings),
+    }
+
+
+def _energy_row(reading: EnergyReading | None) -> dict[str, Any]:
+    """Of the first counter, above idle; the others, never summed, are in the record."""
+    first = reading.domains[0] if reading and reading.measured else None
+    return {
+        "energy_domain": first.domain if first else None,
+        "energy_unit": reading.unit if reading else None,
+        "joules": first.joules.estimate if first else None,
+        "joules_low": first.joules.low if first else None,
+        "joules_high": first.joules.high if first else None,
+        "energy_not_measured": reading.why_not or None if reading else "Nobody asked for it.",
     }
 
 

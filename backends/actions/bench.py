@@ -11,16 +11,19 @@ from backends.actions.assess import assess
 from backends.actions.compare import Comparison, compare
 from backends.actions.convert import original
 from backends.actions.keeping import chosen_gates
+from backends.actions.measuring import COUNTERS
 from backends.assessment.source import source_model
+from backends.benchmarking.grid import WORLD, grid_of
 from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH
 from backends.domain.artifact import Artifact
 from backends.domain.errors import BadInput
 from backends.domain.model import SourceModel
+from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import RunRecord
 from backends.frameworks.base import JobContext
 from backends.optimization.gates import Gates
 from backends.optimization.stress import STRESS_PLANS
-from backends.quality.data import Preprocessing, preprocessing_for, read_images
+from backends.quality.data import preprocessing_for, read_images
 from backends.storage.history import History
 
 DEPTHS = {"quick": QUICK, "standard": STANDARD, "thorough": THOROUGH}
@@ -38,6 +41,8 @@ def bench(
     depth: str = "quick",
     stress: bool = False,
     gates: Gates | None = None,
+    energy: str = COUNTERS,
+    grid: str = WORLD,
 ) -> RunRecord:
     artifacts = [_artifact(path, job) for path in paths]
     kinds = {artifact.kind for artifact in artifacts}
@@ -53,6 +58,8 @@ def bench(
         preprocessing=preprocessing_of(source, data, mean, std),
         gates=gates or chosen_gates(),
         stress=STRESS_PLANS[depth] if stress else None,
+        energy=energy,
+        grid=grid_of(grid).code,
     )
     return compare(comparison, job, history)
 

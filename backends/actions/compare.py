@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from backends.actions.artifacts import size_of
 from backends.actions.keeping import chosen_gates, setup_of, this_machine, with_hashes
-from backends.actions.measuring import Measuring
+from backends.actions.measuring import COUNTERS, Measuring
 from backends.benchmarking.conductor import run
+from backends.benchmarking.grid import WORLD
 from backends.benchmarking.protocol import QUICK, Protocol
 from backends.benchmarking.summary import Outcome
+from backends.codec import from_plain, to_plain
 from backends.domain.artifact import Artifact, Configuration, LoadOptions
-from backends.domain.errors import JobCancelled
+from backends.domain.errors import BadInput, EdgewrightError, JobCancelled
 from backends.domain.events import Progress
 from backends.domain.model import SourceModel
+from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import ConfigurationResult, RunRecord, RunSetup
 from backends.frameworks.base import JobContext
 from backends.optimization.gates import Gates
 from backends.optimization.stress import StressPlan
-from backends.quality.data import Preprocessing
 from backends.storage.history import History
 
 CONTEXT = 1024
@@ -40,6 +44,8 @@ class Comparison:
     preprocessing: Preprocessing | None = None
     gates: Gates = field(default_factory=chosen_gates)
     stress: StressPlan | None = None  # a stress run of each artifact
+    energy: str = COUNTERS  # or BATTERY, where there are no counters; or OFF
+    grid: str = WORLD  # where the electricity comes from
     opened: tuple[Configuration, ...] = ()  # the original and the artifacts, where each has its own way
 
     def configurations(self) -> tuple[Configuration, ...]:
@@ -68,17 +74,73 @@ def compare(
     the others go on. Raises JobCancelled; the run is then marked so, with what it had.
     """
     setup = setup_of(comparison)
-    run_id = history.start(comparison.source.name, this_machine(), setup=setup)
+    request = {"comparison": to_plain(comparison), "sizes": _sizes(comparison)}
+    run_id = history.start(comparison.source.name, this_machine(), setup=setup, request=request)
     on_start(run_id)
+    return _measure(comparison, job, history, run_id, setup, gate, on_result)
+
+
+def resume(
+    run_id: str,
+    job: JobContext,
+    history: History,
+    gate: Callable[[], None] = lambda: None,
+    on_result: Callable[[ConfigurationResult], None] = lambda result: None,
+) -> RunRecord:
+    """Carry on with a run that was cancelled or cut off: what it has whole is not measured again.
+
+    Raises BadInput where it is finished or running, and where models or machine are not what they were.
+    """
+    history.mark_interrupted()
+    earlier = history.run(run_id)
+    if earlier.state not in ("cancelled", "interrupted"):
+        raise BadInput(f"The run {run_id} is {earlier.state}.", "Only a run that ended early can be resumed.")
+    request = history.request(run_id)
+    if request is None or earlier.setup is None or "comparison" not in request:
+        raise BadInput(f"The run {run_id} was stored without what was asked for.", "Measure again.")
+    comparison = from_plain(request["comparison"], Comparison)
+    if _sizes(comparison) != request["sizes"]:
+        raise BadInput("A model is no longer the file that was measured.", "Measure again.")
+    check_unchanged(setup_of(comparison), earlier)
+    history.resume(run_id)
+    return _measure(comparison, job, history, run_id, earlier.setup, gate, on_result, earlier)
+
+
+def _sizes(comparison: Comparison) -> dict[str, int]:
+    """Bytes of every model; 0 for one that is not there."""
+    return {str(one.artifact.path): size_of(one.artifact.path) for one in comparison.configurations()}
+
+
+def check_unchanged(now: RunSetup, earlier: RunRecord) -> None:
+    """Readings of two machines, or by two sets of rules, make no figure together."""
+    if earlier.setup != replace(now, hashes=earlier.setup.hashes if earlier.setup else {}):
+        raise BadInput("The data, the rules or this program have changed since then.", "Measure again.")
+    then, here = earlier.machine, this_machine()
+    if then is not None and then.processor.brand.value != here.processor.brand.value:
+        raise BadInput("The run was begun on another machine.", "Measure again here.")
+
+
+def _measure(
+    comparison: Comparison,
+    job: JobContext,
+    history: History,
+    run_id: str,
+    setup: RunSetup,
+    gate: Callable[[], None],
+    on_result: Callable[[ConfigurationResult], None],
+    earlier: RunRecord | None = None,
+) -> RunRecord:
     try:
         with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
             shared = Measuring(comparison, job, history, run_id, Path(scratch), gate)
-            _Run(shared, setup, on_result).go()
+            with closing(shared):
+                _Run(shared, setup, on_result, earlier).go()
     except JobCancelled:
         history.finish(run_id, "cancelled")
         raise
     except BaseException:
-        history.finish(run_id, "interrupted")
+        with suppress(EdgewrightError):  # where the disk is full, this cannot be written either
+            history.finish(run_id, "interrupted")
         raise
     history.finish(run_id)
     return history.run(run_id)
@@ -86,18 +148,23 @@ def compare(
 
 @dataclass
 class _Run:
+    """``earlier``: the same run, as it was when it was cut off."""
+
     shared: Measuring
     setup: RunSetup
     on_result: Callable[[ConfigurationResult], None]
+    earlier: RunRecord | None = None
 
     def go(self) -> None:
         shared, configurations = self.shared, self.shared.comparison.configurations()
         shared.job.emit(Progress(None, "Preparing the work"))
         plan = shared.plan(configurations[0], configurations[1:])
-        outcome = run(plan, shared.surface(self._store))
+        readings, results = (self.earlier.readings, self.earlier.results) if self.earlier else ((), ())
+        outcome = run(plan, shared.surface(self._store), readings, results)
         for result in outcome.results:
             self._store(result)
-        notes = (*shared.material.notes, *outcome.notes)
+        said = self.earlier.notes if self.earlier else ()
+        notes = tuple(dict.fromkeys((*said, *shared.material.notes, *outcome.notes)))
         hashed = with_hashes(self.setup, configurations, shared.job)
         shared.history.amend(shared.run_id, hashed, notes)
         self._judge(outcome)

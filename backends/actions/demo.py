@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backends.actions.artifacts import original_artifact
 from backends.actions.compare import Comparison, compare
+from backends.actions.measuring import OFF
 from backends.actions.quantize import quantize
 from backends.assessment.bundled import bundled_models
 from backends.domain.artifact import Artifact
@@ -46,7 +47,9 @@ def demo(job: JobContext, history: History, folder: Path) -> DemoResult:
         artifacts = _make(source, wanted, folder, job, failures)
         if not artifacts:
             raise JobFailed(f"None of the configurations of {source.name} could be made.", failures[-1])
-        comparison = Comparison(source, original_artifact(source), tuple(artifacts), task_limit=TASK_LIMIT)
+        comparison = Comparison(
+            source, original_artifact(source), tuple(artifacts), task_limit=TASK_LIMIT, energy=OFF
+        )
         records.append(compare(comparison, job, history))
     return DemoResult(tuple(records), tuple(failures))
 

@@ -14,10 +14,11 @@ import psutil
 
 from backends.actions import stress
 from backends.actions.engines import opener
-from backends.actions.keeping import this_machine
+from backends.actions.keeping import known_preprocessing, this_machine
 from backends.actions.material import Material, prepare_material
 from backends.benchmarking.bench import Surface
 from backends.benchmarking.clock import RealClock
+from backends.benchmarking.grid import grid_of
 from backends.benchmarking.protocol import Plan
 from backends.benchmarking.sampling import remembering
 from backends.domain.artifact import Artifact, Configuration
@@ -30,6 +31,8 @@ from backends.domain.result import ConfigurationResult, Reading
 from backends.frameworks import registry
 from backends.frameworks.base import EngineHandle, JobContext
 from backends.hardware.conditions import ConditionsSampler
+from backends.hardware.energy import EnergyReader
+from backends.hardware.system import RealSystem
 from backends.optimization.gates import Evidence, evaluate, speed_thresholds
 from backends.optimization.security import inspect_files
 from backends.quality import harness
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from backends.actions.compare import Comparison
 
 BATCH_SIZES = (1, 5, 64)  # of a stress run
+COUNTERS, BATTERY, OFF = ENERGY = ("counters", "battery", "off")  # what reads energy
 
 
 @dataclass
@@ -71,7 +75,7 @@ class Measuring:
                 self.scratch,
                 self.job,
                 wanted.task_limit,
-                wanted.preprocessing,
+                known_preprocessing(wanted),
             )
         finally:
             engine.close()
@@ -103,7 +107,22 @@ class Measuring:
             gate=self.gate,
             on_reading=on_reading or (lambda reading: self.history.add_reading(self.run_id, reading)),
             on_result=on_result,
+            counters=self.counters,
+            grid=grid_of(self.comparison.grid),
         )
+
+    @cached_property
+    def counters(self) -> EnergyReader | None:
+        """Of energy, where it was asked for."""
+        wanted = self.comparison.energy
+        if wanted == OFF:
+            return None
+        found = this_machine().power.energy_counters
+        return EnergyReader(RealSystem(), found, battery=wanted == BATTERY)
+
+    def close(self) -> None:
+        if self.counters is not None:
+            self.counters.close()
 
     def judged(self, result: ConfigurationResult) -> ConfigurationResult:
         """With its quality; the original has to come first. One that cannot be judged stays as it is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from backends.domain.energy import DomainEnergy, EnergyReading
 from backends.domain.gate import Verdict
 from backends.domain.metric import Interval
 from backends.domain.result import Comparison, ConfigurationResult
@@ -122,6 +123,49 @@ def memory(account: Account) -> Table:
         + (f" ({'; '.join(sources)})" if sources else "")
         + ". One exact reading each. “Runtime alone” is the framework with no model loaded; peaks of the "
         "parts need not fall on the same moment, so they need not add up.",
+    )
+
+
+def energy(account: Account) -> Table | None:
+    """A row a configuration and counter; ``None`` where nothing was measured."""
+    read = [one.energy for one in account.record.results if one.energy and one.energy.measured]
+    if not read:
+        return None
+    domains = tuple(dict.fromkeys(one.domain for reading in read for one in reading.domains))
+
+    def cells(one: ConfigurationResult) -> tuple[Figure, ...]:
+        known = {each.domain: each for each in one.energy.domains} if one.energy else {}
+        return tuple(cell for name in domains for cell in _energy_cells(known.get(name)))
+
+    titles = ("{0}, J a {1}", "{0}, idle included", "{0}, idle / busy")
+    header = tuple(title.format(name, read[0].unit) for name in domains for title in titles)
+    return _table(account, "Energy", header, cells, _energy_note(read[0]))
+
+
+def _energy_cells(found: DomainEnergy | None) -> tuple[Figure, ...]:
+    if found is None:
+        return (MISSING,) * 3
+    watts = f"{words.number(found.idle_watts)} / {words.number(found.busy_watts)}\u00a0W"
+    return words.rate(found.joules), words.rate(found.gross_joules), Figure(watts, found.source)
+
+
+def _energy_note(reading: EnergyReading) -> str:
+    note = (
+        f"{reading.windows} window(s) of {reading.window_s:.0f} s of steady work each, the idle power "
+        "of the same counter subtracted. Counters stand alone and are never summed: one may contain another."
+    )
+    if reading.unit == "new token":
+        note += " A new token's energy has its share of the prompt's."
+    grid = reading.grid
+    if grid is None:
+        return note
+    per_kwh = f"{grid.grams_per_kwh:.0f} g CO₂e/kWh"
+    million = [
+        f"{one.domain} {words.number(grid.grams(one.joules.estimate * 1e6))} g" for one in reading.domains
+    ]
+    return (
+        f"{note} At {per_kwh} ({grid.name} {grid.year}, {grid.source}), a million of the first "
+        f"configuration's come to: {', '.join(million)} CO₂e."
     )
 
 

@@ -150,13 +150,21 @@ def disturbances(readings: Sequence[Reading]) -> tuple[tuple[Disturbance, ...], 
 
 def not_measured(account: Account) -> tuple[Entry, ...]:
     """Everything a reader might look for in vain, with the reason."""
-    return (_energy(account), *_gaps_in_gates(account), *_gaps_in_results(account))
+    return (*_energy(account), *_gaps_in_gates(account), *_gaps_in_results(account))
 
 
-def _energy(account: Account) -> Entry:
+def _energy(account: Account) -> Iterator[Entry]:
+    """The reason as it was told while measuring; else what the machine says of its counters."""
+    readings = [one.energy for one in account.record.results if one.energy]
+    if any(reading.measured for reading in readings):
+        return
     machine = account.record.machine
-    why = machine.power.energy_counters.why_not if machine else ""
-    return Entry("Energy", f"This run holds no reading of an energy counter. {why}".strip(), known=False)
+    told = machine.power.energy_counters.why_not if machine else ""
+    why = (
+        next((reading.why_not for reading in readings), "")
+        or f"This run holds no reading of an energy counter. {told}".strip()
+    )
+    yield Entry("Energy", why, known=False)
 
 
 def _gaps_in_gates(account: Account) -> Iterator[Entry]:

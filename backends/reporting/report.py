@@ -26,6 +26,7 @@ from backends.reporting.machine import machine
 from backends.reporting.monitoring import monitoring, watched
 from backends.reporting.plot import Chart
 from backends.reporting.ran import conditions, disturbances, method, not_measured, what_ran
+from backends.reporting.steps import stage_rows
 from backends.storage.paths import resources
 
 CHART_SCHEME = "chart:"  # how a printed page names its charts
@@ -106,8 +107,10 @@ def _content(account: Account) -> dict[str, object]:
             figures.glance(account),
             figures.speed(account),
             figures.memory(account),
+            *filter(None, (figures.energy(account),)),
             figures.quality(account),
         ),
+        "stages": stage_rows(account.stages),
         "standings": tuple(standing(ranking) for ranking in account.rankings),
         "charts": charts(account),
         "passed": {label_of(one): _passed(one) for one in record.results},

@@ -22,13 +22,12 @@ ResultColumn = Column[ConfigurationResult]
 _ABSENT: object = QT_TRANSLATE_NOOP("Measured", "Not measured.")
 
 
-def result_columns(kind: ModelKind, entries: Sequence[Entry]) -> list[ResultColumn]:
-    """``entries`` of the same results, for their colours."""
+def result_columns(kind: ModelKind, entries: Sequence[Entry], energy: bool = False) -> list[ResultColumn]:
+    """``entries`` of the same results, for their colours; ``energy`` where any of them has it measured."""
     shown = {entry.label: entry for entry in entries}
     head = [_name_column(shown)]
-    if kind is ModelKind.LANGUAGE:
-        return head + _language_columns() + _common_columns()
-    return head + _tensor_columns() + _common_columns()
+    own = _language_columns() if kind is ModelKind.LANGUAGE else _tensor_columns()
+    return head + own + _common_columns() + (_energy_columns() if energy else [])
 
 
 def _name_column(shown: Mapping[str, Entry]) -> ResultColumn:
@@ -69,6 +68,10 @@ def _common_columns() -> list[ResultColumn]:
             say(QT_TRANSLATE_NOOP("Measured", "Accuracy")), _accuracy, right=True, term=explain("accuracy")
         ),
     ]
+
+
+def _energy_columns() -> list[ResultColumn]:
+    return [Column(say(QT_TRANSLATE_NOOP("Measured", "Energy")), _energy, right=True)]
 
 
 def _rate_column(title: str, metric: str, term: str) -> ResultColumn:
@@ -132,6 +135,26 @@ def _memory(result: ConfigurationResult) -> Cell:
     alone = say(QT_TRANSLATE_NOOP("Measured", "{0}; the runtime alone takes {1}"))
     tips.append(alone.format(memory.source, units.size(memory.baseline_bytes)))
     return figure(units.size(memory.total_peak_bytes), file, "\n".join(tips), bold=False)
+
+
+def _energy(result: ConfigurationResult) -> Cell:
+    """Of the first counter; the others are in the tip. None is ever added to another."""
+    reading = result.energy
+    if reading is None or not reading.measured:
+        return TextCell(NOT_MEASURED, muted=True, tip=reading.why_not if reading else say(_ABSENT))
+    line = say(QT_TRANSLATE_NOOP("Measured", "{0}: {1} J above idle, {2} J with it ({3} W idle, {4} W busy)"))
+    tips = [
+        line.format(
+            one.domain,
+            units.number(one.joules.estimate),
+            units.number(one.gross_joules.estimate),
+            units.number(one.idle_watts),
+            units.number(one.busy_watts),
+        )
+        for one in reading.domains
+    ]
+    first = reading.domains[0]
+    return figure(f"{units.number(first.joules.estimate)}{units.NBSP}J", first.domain, "\n".join(tips))
 
 
 def _accuracy(result: ConfigurationResult) -> Cell:

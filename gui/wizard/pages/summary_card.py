@@ -27,11 +27,15 @@ class SummaryCard(Card):
         ordered = sorted(record.results, key=lambda r: not r.configuration.artifact.original)
         self.results = tuple(ordered)
         kind = ordered[0].configuration.artifact.kind if ordered else ModelKind.TENSOR
-        columns = result_columns(kind, entries_of_results(ordered))
+        energy = [r.energy for r in ordered if r.energy]
+        measured = any(reading.measured for reading in energy)
+        columns = result_columns(kind, entries_of_results(ordered), measured)
         self._replace(Table(TableModel(columns, self.results)))
-        failures = [f"{label_of(r)}: {r.failure}" for r in ordered if r.failure]
-        self.note.setText("\n".join(failures))
-        self.note.setVisible(bool(failures))
+        notes = [f"{label_of(r)}: {r.failure}" for r in ordered if r.failure]
+        if energy and not measured:
+            notes.append(energy[0].why_not)
+        self.note.setText("\n".join(notes))
+        self.note.setVisible(bool(notes))
         self.show()
 
     def _replace(self, table: Table) -> None:

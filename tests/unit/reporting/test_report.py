@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.actions.report import account_of, commands, pairs, write_report
+from backends.benchmarking.grid import grid_of
+from backends.domain.energy import DomainEnergy, EnergyReading
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.gate import Gate
 from backends.domain.metric import Interval
@@ -283,3 +285,30 @@ def test_gates_in_their_own_units(gate: Gate, needs: str, value: str) -> None:
     assert words.gate_needs(gate) == needs
     assert words.gate_value(gate, Interval(2.42, 2.31, 2.52, 0.983, 12)).main == value
     assert words.gate_value(gate, None) == words.MISSING
+
+
+def test_measured_energy_has_a_table_and_is_no_longer_missed() -> None:
+    record = made_up_run()
+    package = DomainEnergy(
+        "package-0",
+        "rapl",
+        5.0,
+        25.0,
+        Interval(0.15, 0.14, 0.16, 0.95, 3),
+        Interval(0.19, 0.18, 0.2, 0.95, 3),
+    )
+    reading = EnergyReading("new token", (package,), 3, 10.0, grid=grid_of("FR"))
+    first = replace(record.results[0], energy=reading)
+    page = html_report(account_of(replace(record, results=(first, *record.results[1:]))))
+    text = Outline(page).text
+    for part in ("package-0, J a new token", "0.150", "5.00 / 25.0", "never summed", "56 g CO₂e/kWh", "2023"):
+        assert part in text
+    assert "This run holds no reading" not in text
+
+
+def test_energy_that_was_not_measured_says_why() -> None:
+    record = made_up_run()
+    reading = EnergyReading("new token", why_not="Energy was not measured. Ask the administrator.")
+    first = replace(record.results[0], energy=reading)
+    page = html_report(account_of(replace(record, results=(first, *record.results[1:]))))
+    assert "Ask the administrator." in Outline(page).text

@@ -40,7 +40,7 @@ from backends.frameworks.converters.fetching import fetch
 from backends.frameworks.environments import readable
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import CONVERT, OPTIMIZE, JobSpec
-from backends.sources.mark import mark
+from backends.sources.mark import marked
 from backends.storage.files import folder_in_the_making
 from backends.storage.paths import resources
 
@@ -198,11 +198,10 @@ class _Walker:
         began = time.monotonic()
         made = self._by_adapter(folder) if self.converter.precision else self._by_converter(folder)
         if self.source.profile.shape_only:
-            mark(made.path, made.format)
+            made = marked(made)
         really = inspect(made.path, made.format, self.job)
         made = replace(
             made,
-            shape_only=self.source.profile.shape_only,
             contents=really.contents,
             hashes=really.hashes,
             size_bytes=size_of(made.path),
@@ -210,7 +209,8 @@ class _Walker:
             took_s=time.monotonic() - began,
         )
         made = replace(made, original=not is_quantized(made, self.at.profile))
-        found = check(self.at.profile, self.at.artifact, made, self.converter.title, self.job)
+        title, samples = self.converter.title, self._calibration
+        found = check(self.at.profile, self.at.artifact, made, title, self.job, samples)
         self.job.emit(Log(figures(found)))
         before = self.at.artifact.sameness if self.at.artifact else ()
         return replace(made, sameness=(*before, found))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backends.assessment import gguf, huggingface, mlx, onnx, openvino, tflite
 from backends.assessment.recognise import recognise
-from backends.domain.model import ModelFormat, ModelProfile
+from backends.domain.model import SHAPE_ONLY_WORDS, ModelFormat, ModelProfile
 
 READERS: Mapping[ModelFormat, Callable[[Path], ModelProfile]] = {
     ModelFormat.GGUF: gguf.read,
@@ -33,7 +33,9 @@ def assess(path: Path) -> ModelProfile:
     """
     found = recognise(path)
     profile = READERS[found.format](found.path)
-    if not found.beside:
-        return profile
-    also = f"Its folder also holds {', '.join(found.beside[:4])}; the checkpoint was read."
-    return replace(profile, warnings=(*profile.warnings, also))
+    more = []
+    if profile.shape_only:
+        more.append(SHAPE_ONLY_WORDS)
+    if found.beside:
+        more.append(f"Its folder also holds {', '.join(found.beside[:4])}; the checkpoint was read.")
+    return replace(profile, warnings=(*profile.warnings, *more)) if more else profile

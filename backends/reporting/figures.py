@@ -292,6 +292,8 @@ _QUALITY = (
 
 def _quality_note(results: Sequence[ConfigurationResult]) -> str:
     sentences = []
+    if any(one.configuration.artifact.shape_only for one in results):
+        sentences.append("The weights are random (shape only): only speed and memory count.")
     chance = next((one.quality.chance for one in results if one.quality and one.quality.chance), None)
     if chance is not None:
         sentences.append(f"Guessing alone would be right in {chance * 100:.0f} % of the items.")

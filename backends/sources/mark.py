@@ -7,8 +7,10 @@ on. What is written here is for the formats whose tools do not. Reading the mark
 from __future__ import annotations
 
 import mmap
+from dataclasses import replace
 from pathlib import Path
 
+from backends.domain.artifact import Artifact
 from backends.domain.errors import JobFailed
 from backends.domain.model import SHAPE_ONLY_KEY, SHAPE_ONLY_WORDS, ModelFormat
 from backends.sources.protobuf import content
@@ -16,6 +18,12 @@ from backends.sources.protobuf import content
 _METADATA_PROPS = 14  # field of ONNX's ModelProto: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 _KEY, _VALUE = 1, 2  # fields of its StringStringEntryProto
 _NET_END, _INFO_END = b"</net>", b"</rt_info>"
+
+
+def marked(artifact: Artifact) -> Artifact:
+    """An artifact of random weights that says so, in its files and in its description."""
+    mark(artifact.path, artifact.format)
+    return replace(artifact, shape_only=True, warnings=(*artifact.warnings, SHAPE_ONLY_WORDS))
 
 
 def mark(path: Path, form: ModelFormat) -> None:

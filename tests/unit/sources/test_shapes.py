@@ -13,7 +13,7 @@ import pytest
 from backends.actions.shapes import catalogue
 from backends.assessment.source import source_model
 from backends.domain.errors import BadInput
-from backends.domain.model import SHAPE_ONLY_KEY, ModelFormat
+from backends.domain.model import SHAPE_ONLY_KEY, SHAPE_ONLY_WORDS, ModelFormat
 from backends.sources import weights
 from backends.sources.architectures import decoder_shape, known_architectures
 from backends.sources.shapes import Shape, write_folder
@@ -76,7 +76,7 @@ def test_what_is_made_reads_as_a_model_of_that_shape(dtype: str, tmp_path: Path)
     assert profile.format is ModelFormat.HUGGING_FACE
     assert (profile.precision, profile.layers, profile.vocabulary) == (dtype, 2, 512)
     assert profile.contents.parameters == decoder_shape(TINY).parameters
-    assert profile.shape_only and not profile.warnings
+    assert profile.shape_only and profile.warnings == (SHAPE_ONLY_WORDS,)
     assert profile.tokenizer == "sentencepiece"
 
 

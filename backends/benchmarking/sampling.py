@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from backends.benchmarking import metrics
 from backends.benchmarking.clock import Clock, Stamp, jump
@@ -20,6 +21,7 @@ from backends.domain.hardware import Conditions
 from backends.domain.metric import Measurement
 from backends.domain.result import Flag
 
+T = TypeVar("T")
 Sampler = Callable[[], Conditions]  # each call tells of the time since the one before
 # Opens an interval now. The ids name the processes whose work is no disturbance.
 OpenSampler = Callable[[Collection[int]], Sampler]
@@ -59,10 +61,17 @@ def watch(
 
     Only ``pid``, the process that works, is excused: an idle worker that spins is a disturbance.
     """
-    sampler, began = open_sampler((pid,)), clock.stamp()
-    measurement = work()
+    return watch_all(open_sampler, (pid,), clock, work)
+
+
+def watch_all(
+    open_sampler: OpenSampler, pids: Collection[int], clock: Clock, work: Callable[[], T]
+) -> tuple[T, Surroundings]:
+    """:func:`watch` where several processes work at the same time."""
+    sampler, began = open_sampler(pids), clock.stamp()
+    found = work()
     ended = clock.stamp()
-    return measurement, Surroundings(sampler(), began, ended)
+    return found, Surroundings(sampler(), began, ended)
 
 
 def flags(around: Surroundings, warm: Conditions | None, limits: Limits, t_s: float) -> tuple[Flag, ...]:

@@ -60,6 +60,12 @@ class Sustained:
         return _change([r.conditions.frequency_hz for r in self.readings])
 
 
+def check_duration(duration_s: float) -> None:
+    """Raises BadInput for one that has no last minute apart from its burst."""
+    if duration_s < BURST_S + LAST_S:
+        raise BadInput(f"A sustained run takes at least {BURST_S + LAST_S:.0f} s, not {duration_s:g} s.")
+
+
 def measure(
     handle: EngineHandle,
     label: str,
@@ -73,10 +79,9 @@ def measure(
 
     The rest lets the processor's short-term power budget fill up again, so that the burst is one.
 
-    Raises BadInput for a duration that has no last minute apart from its burst; what the handle raises.
+    Raises BadInput for a duration that is too short, and what the handle raises.
     """
-    if duration_s < BURST_S + LAST_S:
-        raise BadInput(f"A sustained run takes at least {BURST_S + LAST_S:.0f} s, not {duration_s:g} s.")
+    check_duration(duration_s)
     handle.measure(work)
     clock.sleep_s(BURST_S)
     readings = _work_on(handle, label, work, duration_s, clock, open_sampler, job)

@@ -24,11 +24,15 @@ class TokenWorkload:
 
 @dataclass(frozen=True)
 class TensorWorkload:
-    """Repeated inference on named inputs from an .npz file, first axis the batch."""
+    """Repeated inference on named inputs from an .npz file, first axis the batch.
+
+    ``parallel``: so many inferences at a time, in streams or sessions of one process.
+    """
 
     inputs: Path
     min_duration_s: float = 2.0
     min_repeats: int = 8
+    parallel: int = 1
 
 
 Workload = TokenWorkload | TensorWorkload
@@ -77,14 +81,22 @@ class TokenMeasurement:
 
 @dataclass(frozen=True)
 class TensorMeasurement:
-    """Back-to-back single inferences of one batch size."""
+    """Inferences of one batch size, back to back.
+
+    ``elapsed_s`` where several ran at a time: their latencies overlap, so the sum of them is no duration.
+    """
 
     batch: int
     latencies_s: tuple[float, ...]
+    elapsed_s: float | None = None
+
+    @property
+    def duration_s(self) -> float:
+        return sum(self.latencies_s) if self.elapsed_s is None else self.elapsed_s
 
     @property
     def inferences_per_s(self) -> float:
-        return self.batch * len(self.latencies_s) / sum(self.latencies_s)
+        return self.batch * len(self.latencies_s) / self.duration_s
 
 
 Measurement = TokenMeasurement | TensorMeasurement
@@ -153,3 +165,4 @@ class LoadedEngine:
     details: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     bos_id: int | None = None  # what stands before a text, where the model was trained so
+    vocabulary: int | None = None  # of a language model: ids from 0 to here

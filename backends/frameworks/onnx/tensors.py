@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from backends.domain.errors import BadInput
 from backends.domain.model import TensorSpec
 from backends.frameworks.samples import match_inputs
+from backends.frameworks.streams import GoOn, in_threads
 
 NUMPY_TYPES = {
     "tensor(float)": "float32",
@@ -56,6 +57,12 @@ class OnnxTensorSession:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in feed.items())
             raise BadInput(f"The model refused its inputs ({shapes}): {error}") from error
         return dict(zip(self._names, made, strict=True))
+
+    def infer_in_streams(
+        self, inputs: Mapping[str, NDArray[np.generic]], parallel: int, go_on: GoOn
+    ) -> tuple[list[float], float]:
+        """From so many threads at a time; a session may be run by any number of them."""
+        return in_threads(lambda: self.infer(inputs), parallel, go_on)
 
 
 def _numpy_type(name: str) -> str:

@@ -1,0 +1,148 @@
+"""Measuring one artifact in other ways than against an original: sweep, sustained, llama-bench."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backends import cli_text
+from backends.commands.adding import AddCommand
+from backends.jobs.context import Context
+
+if TYPE_CHECKING:
+    from backends.actions.modes import Subject
+
+AXES = ("threads", "depth", "batch", "concurrency", "streams")
+
+
+def add(add_command: AddCommand) -> None:
+    sweep = add_command("sweep", _sweep, "change one thing in steps: threads, depth, batch …", sweep_text)
+    _add_subject(sweep)
+    sweep.add_argument("--over", choices=AXES, required=True)
+    sweep.add_argument("--values", type=_numbers, default=(), help="the steps, such as 1,2,4")
+    sweep.add_argument("--rounds", type=int, default=3, help="readings a step")
+    sustained = add_command(
+        "sustained", _sustained, "hold the first seconds' speed against the last minute's", sustained_text
+    )
+    _add_subject(sustained)
+    sustained.add_argument("--duration", type=float, default=600.0, help="s, at least 70 (default: 600)")
+    bench = add_command(
+        "llama-bench", _llama_bench, "pp512 and tg128 as llama-bench defines them", bench_text
+    )
+    _add_subject(bench)
+    bench.add_argument("-p", "--prompt", type=int, default=512)
+    bench.add_argument("-n", "--new", type=int, default=128)
+    bench.add_argument("-r", "--repetitions", type=int, default=5)
+    bench.add_argument("--delay", type=float, default=0.0, help="s before each repetition")
+
+
+def _add_subject(command: argparse.ArgumentParser) -> None:
+    command.add_argument("artifact", type=Path)
+    command.add_argument("--threads", type=int, default=0)
+    command.add_argument(
+        "--context", type=int, help="tokens (default: 1,024, or what the model was made for)"
+    )
+    command.add_argument("--text", type=Path, help="text for the prompts")
+    command.add_argument("--device", default="CPU")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _subject(arguments: argparse.Namespace, job: Context) -> Subject:
+    from backends.actions.modes import subject_of
+
+    return subject_of(
+        arguments.artifact, job, arguments.threads, arguments.context, arguments.text, arguments.device
+    )
+
+
+def _sweep(arguments: argparse.Namespace, job: Context) -> Any:
+    from backends.actions.sweep import run_sweep
+    from backends.storage.history import History
+    from backends.storage.paths import app_paths
+
+    history = History(app_paths().history)
+    subject = _subject(arguments, job)
+    return run_sweep(subject, arguments.over, history, arguments.values, arguments.rounds)
+
+
+def _sustained(arguments: argparse.Namespace, job: Context) -> Any:
+    from backends.actions.sustained import run_sustained
+    from backends.storage.history import History
+    from backends.storage.paths import app_paths
+
+    return run_sustained(_subject(arguments, job), arguments.duration, History(app_paths().history))
+
+
+def _llama_bench(arguments: argparse.Namespace, job: Context) -> Any:
+    from backends.actions.llama_bench import run_llama_bench
+    from backends.storage.history import History
+    from backends.storage.paths import app_paths
+
+    return run_llama_bench(
+        _subject(arguments, job),
+        History(app_paths().history),
+        arguments.prompt,
+        arguments.new,
+        arguments.repetitions,
+        arguments.delay,
+    )
+
+
+def sweep_text(document: Any) -> str:
+    """A row a step; rates with their intervals."""
+    metric = document["metric"]
+    rows = [_sweep_row(point, metric) for point in document["points"]]
+    header = [document["over"], metric, "95 % interval", "prefill", "p50 ms"]
+    lines = [f"{document['label']}, {document['id']}", cli_text.table(header, rows), document["advice"]]
+    lines += [f"{one['title']}: {one['evidence']} {one['suggestion']}" for one in document["diagnosis"]]
+    flags = {flag for point in document["points"] for flag in point["flags"]}
+    lines += [f"Disturbed: {flag}" for flag in sorted(flags)]
+    return "\n".join(lines)
+
+
+def _sweep_row(point: Mapping[str, Any], metric: str) -> list[str]:
+    if point["failure"]:
+        return [str(point["value"]), "", "", "", point["failure"]]
+    rates = point["rates"]
+    main, prefill = rates[metric], rates.get("prefill_tokens_per_s")
+    times = rates.get("gap_p50_s") or rates.get("latency_p50_s")
+    return [
+        str(point["value"]),
+        f"{main['estimate']:.1f}",
+        f"{main['low']:.1f} to {main['high']:.1f}",
+        f"{prefill['estimate']:.0f}" if prefill else "",
+        f"{times['estimate'] * 1e3:.2f}" if times else "",
+    ]
+
+
+def sustained_text(document: Any) -> str:
+    burst, last = document["burst"], document["last_minute"]
+    lines = [
+        f"{document['label']}, {document['id']}",
+        f"burst:       {burst['estimate']:.1f} ({burst['low']:.1f} to {burst['high']:.1f})",
+        f"last minute: {last['estimate']:.1f} ({last['low']:.1f} to {last['high']:.1f})",
+        f"kept:        {document['kept']:.0%} of {document['metric']}",
+    ]
+    told = (
+        ("throttled", document["throttled"]),
+        ("temperature", document["temperature_rise_celsius"]),
+        ("frequency", document["frequency_change_hz"]),
+    )
+    lines += [f"{name}: {'this system does not tell' if v is None else v}" for name, v in told]
+    return "\n".join(lines)
+
+
+def bench_text(document: Any) -> str:
+    """llama-bench's own table, in Markdown as it prints it."""
+    rows = [
+        f"| {one['model']} | {one['size'] / 2**20:.2f} MiB | {one['params'] / 1e6:.2f} M | {one['backend']} "
+        f"| {one['threads']} | {one['test']} | {one['avg_ts']:.2f} ± {one['stddev_ts']:.2f} |"
+        for one in document["tests"]
+    ]
+    head = "| model | size | params | backend | threads | test | t/s |"
+    return "\n".join([f"{document['definition']}, {document['id']}", head, "|" + " --- |" * 7, *rows])

@@ -1,0 +1,104 @@
+"""The child's side of measuring: generations repeated, inferences several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends.domain.errors import BadInput, JobCancelled
+from backends.domain.metric import TensorMeasurement, TensorWorkload, TokenMeasurement, TokenWorkload
+from backends.frameworks.streams import in_threads
+from backends.jobs.context import CancelToken, Context
+from backends.jobs.session import WorkerSession
+from backends.jobs.spec import MEASURE, JobSpec, OpenRequest, WorkRequest
+from tests.unit.benchmarking.fakes import configuration
+
+JOB = Context(lambda event: None)
+
+
+class FakeSession:
+    """Generates in 0.1 s, infers at once; streams only where it is told to."""
+
+    device, threads, vocabulary = "CPU", 1, 10
+    details = warnings = ()
+
+    def __init__(self, streams: bool) -> None:
+        if streams:
+            self.infer_in_streams = self._in_streams
+
+    def generate(self, token_ids: tuple[int, ...], new_tokens: int, job: Any) -> TokenMeasurement:
+        return TokenMeasurement(len(token_ids), (0.02, 0.1))
+
+    def infer(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(inputs)
+
+    def _in_streams(self, inputs: Mapping[str, Any], parallel: int, go_on: Any) -> tuple[list[float], float]:
+        return in_threads(lambda: self.infer(inputs), parallel, go_on)
+
+
+class FakeAdapter:
+    def __init__(self, streams: bool = True) -> None:
+        self._streams = streams
+
+    def probe(self, hardware: object) -> Any:
+        return type("Found", (), {"version": "1"})()
+
+    @contextmanager
+    def open(self, artifact: object, options: object) -> Iterator[FakeSession]:
+        yield FakeSession(self._streams)
+
+    def optimize(self, request: object, job: object) -> Any:
+        raise NotImplementedError
+
+
+def answer(work: TokenWorkload | TensorWorkload, streams: bool = True, job: Context = JOB) -> Any:
+    chosen = configuration()
+    request = OpenRequest(chosen.artifact, chosen.load, Path())
+    session = WorkerSession.open(FakeAdapter(streams), request, "fake")
+    try:
+        return session.answer(JobSpec(MEASURE, WorkRequest(work), "fake"), job)
+    finally:
+        session.close()
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    path = tmp_path / "inputs.npz"
+    np.savez(path, x=np.zeros((2, 3), np.float32))
+    return path
+
+
+def test_a_short_generation_is_repeated_until_the_time_is_over() -> None:
+    measurement = answer(TokenWorkload((1, 2, 3), 2, min_duration_s=0.45))
+    assert isinstance(measurement, TokenMeasurement)
+    assert len(measurement.passes) == 5 and measurement.duration_s == pytest.approx(0.5)
+    assert measurement.decode_tokens_per_s == pytest.approx(1 / 0.08)
+    assert measurement.prefill_tokens_per_s == pytest.approx(3 / 0.02)
+    assert len(measurement.gaps_s) == 5
+    assert answer(TokenWorkload((1,), 2)).repeats == ()
+
+
+def test_inferences_several_at_a_time(inputs: Path) -> None:
+    measurement = answer(TensorWorkload(inputs, 0.0, 20, parallel=4))
+    assert isinstance(measurement, TensorMeasurement)
+    assert measurement.batch == 2
+    assert 20 <= len(measurement.latencies_s) < 25
+    assert measurement.elapsed_s is not None
+    assert measurement.inferences_per_s == 2 * len(measurement.latencies_s) / measurement.elapsed_s
+
+
+def test_an_engine_without_streams_says_so(inputs: Path) -> None:
+    with pytest.raises(BadInput, match="one inference at a time"):
+        answer(TensorWorkload(inputs, parallel=2), streams=False)
+
+
+def test_a_cancel_is_heard_in_all_streams(inputs: Path) -> None:
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(JobCancelled):
+        answer(TensorWorkload(inputs, parallel=2), job=Context(lambda event: None, token))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backends.actions.artifacts import save_artifact, size_of
@@ -27,7 +27,19 @@ from backends.storage.files import folder_in_the_making, write_text
 from backends.storage.history import History
 
 CAPABILITY = "finetune"
+SHOWN = 300  # characters of a line
 RECORD = "finetuning.json"  # losses and settings, kept with what they made
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A file of lines as it is shown before it is learned from."""
+
+    layout: str
+    training: int
+    held_out: int
+    repeated: int
+    first: str  # the first line, cut
 
 
 def finetune(
@@ -46,13 +58,13 @@ def finetune(
     """
     settings = settings or FinetuneSettings()
     manifest = _trainer()
-    base = check(source, data, settings)
+    look(source, data, settings)
     missing = environments().missing(manifest)
     if missing is not None:
         raise FrameworkUnavailable(f"{manifest.title} is {missing.reason}.", missing.remedy)
     job.emit(Started(f"Fine-tuning {source.name} on {data.name}"))
     with folder_in_the_making(out) as folder:
-        request = FinetuneRequest(base, data.resolve(), folder, settings, dequantize, source.name)
+        request = FinetuneRequest(_base(source), data.resolve(), folder, settings, dequantize, source.name)
         made = run_job(JobSpec(FINETUNE, request, manifest.name), job, environments().runtime(manifest))
         artifact = _read_back(made.artifact, manifest, job)
         save_artifact(folder, artifact)
@@ -65,8 +77,21 @@ def finetune(
     return tuned
 
 
-def check(source: SourceModel, data: Path, settings: FinetuneSettings) -> Path:
-    """The folder that would be trained. Raises BadInput for what cannot be; starts nothing."""
+def look(source: SourceModel, data: Path, settings: FinetuneSettings) -> Lines:
+    """What would be trained on. Raises BadInput for what cannot be; starts nothing."""
+    base = _base(source)
+    examples = training_data.read_examples(data)
+    training_data.check_settings(settings, examples.layout)
+    training_data.check_template(base, examples.layout)
+    parts = training_data.split(examples, settings, data.name)
+    first = json.dumps(examples.lines[0], ensure_ascii=False)
+    return Lines(
+        examples.layout.value, len(parts.training), len(parts.held_out), examples.repeated, first[:SHOWN]
+    )
+
+
+def _base(source: SourceModel) -> Path:
+    """The folder that would be trained. Raises BadInput where there is none."""
     manifest = _trainer()
     if source.profile.kind is not ModelKind.LANGUAGE:
         raise BadInput("Only language models can be fine-tuned.", "Choose a language model.")
@@ -77,10 +102,6 @@ def check(source: SourceModel, data: Path, settings: FinetuneSettings) -> Path:
             f"“{source.name}” is not there as {forms}, which fine-tuning starts from.",
             "Name the folder it was made from.",
         )
-    examples = training_data.read_examples(data)
-    training_data.check_settings(settings, examples.layout)
-    training_data.check_template(source.forms[form], examples.layout)
-    training_data.split(examples, settings, data.name)
     return source.forms[form].resolve()
 
 

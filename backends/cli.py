@@ -19,7 +19,9 @@ from backends.commands import (
     looking,
     making,
     measuring,
+    modes,
     optimizing,
+    preparing,
     proving,
     sourcing,
     tuning,
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 CANCELLED = 130
 # In the order of the help.
 TOPICS = (
-    *(looking, sourcing, making, tuning),
-    *(measuring, optimizing, installing, proving, clearing),
+    *(looking, sourcing, preparing, making, tuning),
+    *(measuring, modes, optimizing, installing, proving, clearing),
 )
 
 

@@ -18,11 +18,12 @@ from backends.domain.artifact import Artifact, Configuration
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Started
 from backends.domain.model import SourceModel
+from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import ConfigurationResult, DataFile, RunRecord, RunSetup
 from backends.frameworks.base import JobContext
 from backends.optimization.gates import default_gates, with_thresholds
 from backends.optimization.stress import STRESS_PLANS
-from backends.quality.data import Preprocessing, preprocessing_for, read_images
+from backends.quality.data import preprocessing_for, read_images
 from backends.reporting.account import label_of
 from backends.reporting.agreement import Agreement, agreements
 from backends.reporting.certificate import (
@@ -280,6 +281,8 @@ def _protocol(setup: RunSetup) -> Protocol:
 
 
 def _preprocessing(source: SourceModel, setup: RunSetup) -> Preprocessing | None:
+    if setup.preprocessing is not None:
+        return setup.preprocessing
     if source.tasks is None or not (setup.mean or setup.std):
         return None
     first = read_images(source.tasks).load(slice(0, 1))[0]

@@ -17,6 +17,7 @@ from backends.benchmarking.protocol import unique_labels
 from backends.domain.artifact import Artifact, Configuration
 from backends.domain.errors import BadInput
 from backends.domain.hardware import HardwareProfile
+from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import DataFile, RunSetup
 from backends.frameworks.base import JobContext
 from backends.hardware import throughput
@@ -47,7 +48,7 @@ def chosen_gates(edits: Mapping[str, float] | None = None) -> Gates:
 
 def setup_of(comparison: Comparison) -> RunSetup:
     """The rules of a run; the hashes of its models follow at the end, see :func:`with_hashes`."""
-    rules, source, prepared = comparison.protocol, comparison.source, comparison.preprocessing
+    rules, source, prepared = comparison.protocol, comparison.source, known_preprocessing(comparison)
     return RunSetup(
         product_version=__version__,
         looks=rules.looks,
@@ -67,10 +68,18 @@ def setup_of(comparison: Comparison) -> RunSetup:
         std=tuple(prepared.std) if prepared else (),
         tasks=data_file(source.tasks),
         evaluation=data_file(source.evaluation),
+        preprocessing=prepared,
         thresholds={name: gate.threshold for name, gate in comparison.gates.items()},
         stress=comparison.stress is not None,
         versions={"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
     )
+
+
+def known_preprocessing(comparison: Comparison) -> Preprocessing | None:
+    """What was asked for, else what was set for the model, else what an artifact was made with."""
+    artifacts = (comparison.original, *comparison.artifacts)
+    kept = (one.preprocessing for one in artifacts if one.preprocessing is not None)
+    return comparison.preprocessing or comparison.source.preprocessing or next(kept, None)
 
 
 def with_hashes(setup: RunSetup, configurations: Sequence[Configuration], job: JobContext) -> RunSetup:

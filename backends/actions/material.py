@@ -14,9 +14,10 @@ from backends.domain.artifact import Artifact
 from backends.domain.errors import BadInput
 from backends.domain.metric import Workload
 from backends.domain.model import ModelKind, SourceModel, TensorSpec
+from backends.domain.preprocessing import Preprocessing
 from backends.frameworks.base import EngineHandle, JobContext
 from backends.quality import data, harness, vision
-from backends.quality.data import Preprocessing
+from backends.quality.texts import read_text
 from backends.storage.paths import resources
 
 RANDOM_SAMPLES = 32
@@ -66,7 +67,7 @@ def _language(
     if text is None:
         text = _own_text()
         notes.append("Timed and scored on the text that comes with Edgewright, which may not be your domain.")
-    ids = engine.tokenize([harness.read_text(text)[:20_000]])[0]
+    ids = engine.tokenize([read_text(text)[:20_000]])[0]
     window = min(512, context)
     language = harness.language_material(engine, source.tasks, text, task_limit, window)
     return Material(token_workload(protocol, ids, context), language=language, notes=tuple(notes))
@@ -74,7 +75,7 @@ def _language(
 
 def _shape_only(engine: EngineHandle, protocol: Protocol, context: int) -> Material:
     """Something to time and nothing to score: what random weights answer says nothing of any model."""
-    ids = engine.tokenize([harness.read_text(_own_text())[:20_000]])[0]
+    ids = engine.tokenize([read_text(_own_text())[:20_000]])[0]
     return Material(token_workload(protocol, ids, context), notes=(SHAPE_ONLY,))
 
 

@@ -9,19 +9,22 @@ from pathlib import Path
 
 from backends.actions.artifacts import ORIGINAL_RUNNERS, original_artifact, save_artifact, size_of
 from backends.actions.assess import assess, inspect
+from backends.actions.calibration import calibrated
 from backends.actions.convert import form_of, road_to
 from backends.actions.engines import environments
 from backends.actions.sameness import figures, follow, reference_framework
 from backends.domain.artifact import Artifact, Option, Sameness
 from backends.domain.errors import BadInput, FrameworkUnavailable
 from backends.domain.events import Log, Started
-from backends.domain.model import ModelFormat, SourceModel
+from backends.domain.model import ModelFormat, ModelKind, SourceModel, TensorContents
 from backends.frameworks import registry
 from backends.frameworks.base import JobContext, Manifest, OptimizeRequest, PrecisionSpec
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import OPTIMIZE, JobSpec
-from backends.sources.mark import mark
+from backends.sources.mark import marked
 from backends.storage.files import folder_in_the_making
+
+UNQUANTIZED = "original"  # the family of precisions that are asked for without a wish for less
 
 
 def quantize(
@@ -47,7 +50,9 @@ def quantize(
     missing = known.missing(manifest)
     if missing is not None:
         raise FrameworkUnavailable(f"{manifest.title} is {missing.reason}.", missing.remedy)
-    with folder_in_the_making(out) as folder:
+    # Samples serve twice: to calibrate with, and to look how closely a tensor model follows its original.
+    needed = spec.needs_calibration or source.profile.kind is not ModelKind.LANGUAGE
+    with folder_in_the_making(out) as folder, calibrated(source, needed, job) as data:
         given = _given(source, form, manifest, job)
         began = time.monotonic()
         request = OptimizeRequest(
@@ -57,16 +62,20 @@ def quantize(
             precision=spec.name,
             output=folder,
             name=source.name,
-            calibration=source.calibration,
+            calibration=data.calibration,
             options=options or {},
         )
         made = run_job(JobSpec(OPTIMIZE, request, manifest.name), job, known.runtime(manifest))
         if source.profile.shape_only:
-            mark(made.path, made.format)
-        artifact = _read_back(made, manifest, time.monotonic() - began, job)
-        artifact = replace(artifact, sameness=given.sameness, shape_only=source.profile.shape_only)
+            made = marked(made)
+        artifact = _read_back(made, spec, manifest, time.monotonic() - began, job)
+        artifact = replace(
+            artifact,
+            sameness=given.sameness,
+            preprocessing=data.preprocessing,
+        )
         if not artifact.shape_only:  # random weights follow nothing
-            artifact = _followed(artifact, source, job)
+            artifact = _followed(artifact, data, job)
         save_artifact(folder, artifact)
         inside = artifact.path.relative_to(folder)
     return replace(artifact, path=out / inside)
@@ -116,7 +125,8 @@ def _followed(made: Artifact, source: SourceModel, job: JobContext) -> Artifact:
         why = f"{registry.manifest(missing.framework).title} is {missing.reason}"
         job.emit(Log(f"Nobody looked how closely it follows the original: {why}. {missing.remedy}"))
         return made
-    found = follow(source.profile, original, made, job)
+    samples = source.calibration if source.profile.kind is not ModelKind.LANGUAGE else None
+    found = follow(source.profile, original, made, job, samples)
     job.emit(Log(figures(found)))
     warnings = made.warnings
     if not found.holds:
@@ -131,14 +141,18 @@ def _as_it_runs(source: SourceModel, job: JobContext) -> Artifact | None:
     return None
 
 
-def _read_back(made: Artifact, manifest: Manifest, took_s: float, job: JobContext) -> Artifact:
+def _read_back(
+    made: Artifact, spec: PrecisionSpec, manifest: Manifest, took_s: float, job: JobContext
+) -> Artifact:
     """What is really in the file, and a word where it is no smaller than what it was made from."""
     really = inspect(made.path, made.format, job)
     size = size_of(made.path)
     warnings = made.warnings
     before = size_of(made.source)
-    if size >= before and not made.original:
-        warnings = (*warnings, f"It is not smaller than the original ({size:,} against {before:,} bytes).")
+    if size >= before and spec.family != UNQUANTIZED:
+        sizes = f"{size:,} against {before:,} bytes"
+        reason = _why_no_smaller(really.contents, size)
+        warnings = (*warnings, f"It is not smaller than the original ({sizes}): {reason}.")
     return replace(
         made,
         framework_title=manifest.title,
@@ -148,3 +162,10 @@ def _read_back(made: Artifact, manifest: Manifest, took_s: float, job: JobContex
         warnings=warnings,
         hashes=really.hashes,
     )
+
+
+def _why_no_smaller(contents: TensorContents, size_bytes: int) -> str:
+    beside = size_bytes - contents.weight_bytes
+    if beside > contents.weight_bytes:
+        return f"{beside:,} bytes of it are no weights but the graph, its scales and what belongs to it"
+    return f"its weights have {contents.bits_per_weight:.1f} bits each, as the tensor types in the file show"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.domain.model import ModelFormat, ModelKind, TensorContents
+from backends.domain.preprocessing import Preprocessing
 
 Option = str | int | float | bool
 
@@ -55,6 +56,7 @@ class Artifact:
     framework_title: str = ""  # as people write it: "llama.cpp"
     sameness: tuple[Sameness, ...] = ()  # one for every conversion on the way from the user's model
     shape_only: bool = False  # random weights in the right shapes: never scored for quality
+    preprocessing: Preprocessing | None = None  # with which it was calibrated, and is to be run
 
 
 @dataclass(frozen=True)

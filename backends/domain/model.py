@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from backends.domain.preprocessing import Preprocessing
+
 # How the files of a model without trained weights say so, wherever they go. GGUF has it as its description.
 SHAPE_ONLY_KEY = "edgewright_shape_only"
 SHAPE_ONLY_WORDS = "Edgewright shape only: random weights, for speed and memory, never for quality."
@@ -112,3 +114,4 @@ class SourceModel:
     calibration: Path | None = None  # text or NPZ
     description: str = ""
     input_scale: Mapping[str, float] = field(default_factory=dict)
+    preprocessing: Preprocessing | None = None  # of images, where the user has set it

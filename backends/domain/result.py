@@ -10,6 +10,7 @@ from backends.domain.energy import EnergyReading
 from backends.domain.gate import Finding, GateResult
 from backends.domain.hardware import Conditions, HardwareProfile
 from backends.domain.metric import Interval, LoadedEngine, Measurement, MemoryReading
+from backends.domain.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ class RunSetup:
     hashes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # label -> file name -> sha256
     thresholds: Mapping[str, float] = field(default_factory=dict)  # gate -> what it was judged by
     stress: bool = False  # a stress run was asked for
+    preprocessing: Preprocessing | None = None  # of the images quality was judged with
     token_arm_s: float = 0.0  # a generation was repeated until so much time had passed
 
 

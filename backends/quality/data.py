@@ -11,13 +11,12 @@ Qt may not be imported here, and a decoder of our own would be wrong in some cor
 from __future__ import annotations
 
 import gzip
-import json
 import math
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -26,9 +25,9 @@ from numpy.typing import NDArray
 
 from backends.domain.errors import BadInput, FrameworkUnavailable
 from backends.domain.model import TensorSpec
+from backends.domain.preprocessing import Preprocessing
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-PREPROCESSING_FILE = "preprocessing.json"
 _IDX_IMAGES, _IDX_LABELS = 0x0803, 0x0801  # unsigned bytes in three dimensions, in one
 _LUMA = np.array([[0.299], [0.587], [0.114]])  # ITU-R BT.601, as Pillow's "L"
 _FORMS = "Give a folder with one subfolder a class, an .npz with images and labels, or an IDX pair."
@@ -49,6 +48,7 @@ class ImageSet:
     labels: tuple[int, ...] | None
     classes: tuple[str, ...] = ()
     ready: bool = False
+    names: tuple[str, ...] = ()  # of files, where each image is one
 
 
 def read_images(path: Path) -> ImageSet:
@@ -73,7 +73,13 @@ def read_folder(folder: Path) -> ImageSet:
         raise BadInput(f"The folder {folder} holds no images ({', '.join(SUFFIXES)}).", _FORMS)
     labels = tuple(index for index, group in enumerate(files) for _ in group) if classes else None
     decode = _decoder()
-    return ImageSet(len(paths), lambda part: [decode(path) for path in paths[part]], labels, tuple(classes))
+    return ImageSet(
+        len(paths),
+        lambda part: [decode(path) for path in paths[part]],
+        labels,
+        tuple(classes),
+        names=tuple(path.relative_to(folder).as_posix() for path in paths),
+    )
 
 
 def _image_files(folder: Path) -> list[Path]:
@@ -175,53 +181,23 @@ def _plain(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
-@dataclass(frozen=True)
-class Preprocessing:
-    """How bytes become a model's input: resize, ``(value · scale − mean) ÷ std`` per channel, layout.
-
-    Kept beside the artifact as ``preprocessing.json``, so that whoever runs the model does the same.
-    """
-
-    height: int
-    width: int
-    channels: int
-    layout: str = "NCHW"  # or "NHWC", "NHW", "NF" (one flat row)
-    scale: float = 1 / 255
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
-    dtype: str = "float32"
-
-    def apply(self, images: Sequence[Image]) -> NDArray[Any]:
-        """(height, width, channels) bytes of any size → one batch of the model's input."""
-        sized = np.stack(
-            [resize(_channels(image, self.channels), self.height, self.width) for image in images]
-        )
-        values = (sized * self.scale - np.array(self.mean)) / np.array(self.std)
-        if self.layout == "NCHW":
-            values = values.transpose(0, 3, 1, 2)
-        elif self.layout == "NHW":
-            values = values[..., 0]
-        elif self.layout == "NF":
-            values = values.reshape(len(values), -1)
-        return np.ascontiguousarray(values, dtype=self.dtype)
-
-    def save(self, folder: Path) -> None:
-        """Write ``preprocessing.json`` into the artifact's folder."""
-        (folder / PREPROCESSING_FILE).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-
-
-def load_preprocessing(folder: Path) -> Preprocessing | None:
-    """What :meth:`Preprocessing.save` has written, or ``None``. Raises BadInput where it is no such file."""
-    path = folder / PREPROCESSING_FILE
-    if not path.is_file():
-        return None
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        return Preprocessing(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise BadInput(
-            f"{path} does not say how images are prepared.", "Delete it and set it again."
-        ) from error
+def prepare(preprocessing: Preprocessing, images: Sequence[Image]) -> NDArray[Any]:
+    """(height, width, channels) bytes of any size → one batch of the model's input. Raises BadInput."""
+    wanted = preprocessing
+    if wanted.problem:
+        raise BadInput(wanted.problem, "Set the preprocessing again.")
+    sized = np.stack(
+        [resize(_channels(image, wanted.channels), wanted.height, wanted.width) for image in images]
+    )
+    ordered = sized[..., ::-1] if wanted.channel_order == "BGR" else sized
+    values = (ordered * wanted.scale - np.array(wanted.mean)) / np.array(wanted.std)
+    if wanted.layout == "NCHW":
+        values = values.transpose(0, 3, 1, 2)
+    elif wanted.layout == "NHW":
+        values = values[..., 0]
+    elif wanted.layout == "NF":
+        values = values.reshape(len(values), -1)
+    return np.ascontiguousarray(values, dtype=wanted.dtype)
 
 
 def preprocessing_for(

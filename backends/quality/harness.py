@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.domain.errors import BadInput
 from backends.domain.metric import ChoiceItem
 from backends.domain.result import LanguageFidelity, OutputFidelity, QualityScore
 from backends.frameworks.base import EngineHandle, JobContext
@@ -26,6 +25,7 @@ from backends.quality.perplexity import (
 )
 from backends.quality.reference import Reference, compare, write_reference
 from backends.quality.tasks import encode, read_questions, run_tasks, spread
+from backends.quality.texts import read_text
 
 # A character is hardly ever more than one token, a token hardly ever more than eight characters.
 _CHARACTERS_PER_TOKEN = 8
@@ -77,17 +77,6 @@ def language_material(
         content = read_text(text)[: WINDOWS * window_tokens * _CHARACTERS_PER_TOKEN]
         windows = cut_windows(handle.tokenize([content])[0], length=window_tokens, bos_id=bos_id)
     return LanguageMaterial(items, windows)
-
-
-def read_text(path: Path) -> str:
-    """A user's text. Raises BadInput where it is no readable UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        reason = error.strerror or error
-        raise BadInput(f"The text {path} cannot be read: {reason}.", "Choose another file.") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"The file {path} is no UTF-8 text.", "Save it as UTF-8.") from error
 
 
 def judge_language_original(

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.metric import Interval
 from backends.domain.model import TensorSpec
+from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import OutputFidelity
 from backends.frameworks.base import EngineHandle, JobContext
+from backends.quality import data
 from backends.quality.answers import Answers
-from backends.quality.data import ImageSet, Preprocessing
+from backends.quality.data import ImageSet
 from backends.quality.statistics import CONFIDENCE, mean_interval
 from backends.quality.steps import Steps
 
@@ -54,7 +56,8 @@ def prepare(
     paths = []
     for start, stop in pairwise(bounds):
         loaded = images.load(slice(start, stop))
-        batch = preprocessing.apply(loaded) if preprocessing and not images.ready else _stacked(loaded, spec)
+        raw = preprocessing is not None and not images.ready
+        batch = data.prepare(preprocessing, loaded) if preprocessing and raw else _stacked(loaded, spec)
         check_fits(batch, spec)
         path = folder / f"inputs-{start:06d}.npz"
         np.savez(path, allow_pickle=False, **{spec.name: batch})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from hypothesis import strategies as st
 
 from backends.domain.errors import BadInput, EdgewrightError, FrameworkUnavailable, JobFailed
 from backends.domain.model import TensorSpec
-from backends.quality import data, harness, vision
+from backends.domain.preprocessing import Preprocessing
+from backends.quality import harness, vision
 from backends.quality.data import (
     ImageSet,
-    Preprocessing,
-    load_preprocessing,
+    prepare,
     preprocessing_for,
     read_images,
     resize,
@@ -195,7 +196,7 @@ def test_the_models_input_says_the_layout(shape: tuple[Any, ...], expected: tupl
     image = np.zeros((4, 6, 3), np.uint8)
     found = preprocessing_for(spec, image)
     assert (found.layout, found.height, found.width, found.channels) == expected
-    vision.check_fits(found.apply([image, image]), spec)
+    vision.check_fits(prepare(found, [image, image]), spec)
 
 
 @pytest.mark.parametrize("shape", [("n", 4, 8, 8, 8), ("n", 7, 32, 24), ("n", 71), ("n",)])
@@ -206,7 +207,7 @@ def test_an_input_that_is_no_image_is_bad_input(shape: tuple[Any, ...]) -> None:
 
 def test_values_are_scaled_then_normalised_per_channel() -> None:
     image = np.full((2, 2, 3), 255, np.uint8)
-    found = Preprocessing(2, 2, 3, mean=(0.5, 0.0, 1.0), std=(0.5, 2.0, 1.0)).apply([image])
+    found = prepare(Preprocessing(2, 2, 3, mean=(0.5, 0.0, 1.0), std=(0.5, 2.0, 1.0)), [image])
     assert found.shape == (1, 3, 2, 2) and found.dtype == np.float32
     np.testing.assert_allclose(found[0, :, 0, 0], [1.0, 0.5, 0.0])
 
@@ -214,18 +215,31 @@ def test_values_are_scaled_then_normalised_per_channel() -> None:
 def test_grey_and_colour_are_turned_into_each_other() -> None:
     red = np.zeros((1, 1, 3), np.uint8)
     red[..., 0] = 100
-    assert Preprocessing(1, 1, 1, scale=1).apply([red]).item() == pytest.approx(29.9)
-    assert Preprocessing(1, 1, 3, scale=1).apply([red[..., :1]]).ravel().tolist() == [100, 100, 100]
+    assert prepare(Preprocessing(1, 1, 1, scale=1), [red]).item() == pytest.approx(29.9)
+    assert prepare(Preprocessing(1, 1, 3, scale=1), [red[..., :1]]).ravel().tolist() == [100, 100, 100]
 
 
-def test_preprocessing_travels_with_the_artifact(tmp_path: Path) -> None:
-    assert load_preprocessing(tmp_path) is None
-    made = Preprocessing(32, 32, 3, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-    made.save(tmp_path)
-    assert load_preprocessing(tmp_path) == made
-    (tmp_path / data.PREPROCESSING_FILE).write_text('{"height": 3}')
-    with pytest.raises(BadInput, match="does not say"):
-        load_preprocessing(tmp_path)
+def test_channels_come_in_the_order_that_is_asked_for() -> None:
+    image = np.array([[[10, 20, 30]]], np.uint8)
+    found = prepare(Preprocessing(1, 1, 3, scale=1, mean=(1.0, 2.0, 3.0), channel_order="BGR"), [image])
+    assert found.ravel().tolist() == [29, 18, 7], "mean and std are in the model's own order"
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"height": 0}, "height"),
+        ({"layout": "CHW"}, "layout"),
+        ({"channel_order": "RBG"}, "RGB or BGR"),
+        ({"mean": (0.1, 0.2)}, "3, one for each"),
+        ({"std": (0.0,)}, "above zero"),
+    ],
+)
+def test_a_preprocessing_that_cannot_be_says_why(fields: dict[str, Any], says: str) -> None:
+    wrong = replace(Preprocessing(2, 2, 3), **fields)
+    assert says in wrong.problem
+    with pytest.raises(BadInput, match=says):
+        prepare(wrong, [np.zeros((2, 2, 3), np.uint8)])
 
 
 sizes = st.integers(1, 20)

@@ -17,7 +17,7 @@ from scipy.stats import entropy
 
 from backends.domain.errors import BadInput, JobCancelled, JobFailed
 from backends.domain.metric import LogitsRef
-from backends.quality import harness
+from backends.quality import harness, texts
 from backends.quality.perplexity import Windows, cut_windows, perplexity, score_windows
 from backends.quality.reference import (
     TOP,
@@ -342,4 +342,4 @@ def test_a_text_that_is_none_is_bad_input(tmp_path: Path, content: bytes) -> Non
     with pytest.raises(BadInput):
         harness.language_material(BigramEngine(table(), tmp_path), text=path)
     with pytest.raises(BadInput, match="cannot be read"):
-        harness.read_text(tmp_path / "none.txt")
+        texts.read_text(tmp_path / "none.txt")

@@ -1,0 +1,61 @@
+"""``edgewright data``: what is in a file of one's own, what a model gets of it, and what it can decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.actions.artifacts import original_artifact
+from backends.actions.engines import opener
+from backends.domain.artifact import Configuration, LoadOptions
+from backends.domain.model import ModelKind, SourceModel
+from backends.domain.preprocessing import Preprocessing
+from backends.frameworks.base import JobContext
+from backends.quality.planning import SamplePlan, plan
+from backends.quality.preview import CountTokens, DataPreview, preview
+
+TOKENIZER_CONTEXT = 64  # of the engine that is opened for its tokenizer alone
+
+
+@dataclass(frozen=True)
+class Looked:
+    """``plan`` is ``None`` where there are no labels: fidelity has no accuracy gate."""
+
+    preview: DataPreview
+    plan: SamplePlan | None
+
+
+def look(
+    path: Path,
+    job: JobContext,
+    source: SourceModel | None = None,
+    preprocessing: Preprocessing | None = None,
+    threshold: float | None = None,
+    count_tokens: bool = False,
+) -> Looked:
+    """Look at ``path``, for a model where one is named.
+
+    ``count_tokens``: open the model for its tokenizer, which takes as long as loading it. Raises BadInput
+    where the data cannot be used at all.
+    """
+    language = source is not None and source.profile.kind is ModelKind.LANGUAGE
+    counter = _tokenizer(source, job) if source is not None and language and count_tokens else None
+    profile = source.profile if source is not None and not language else None
+    known = preprocessing or (source.preprocessing if source else None)
+    found = preview(path, profile, known, counter)
+    items = found.items if found.labelled else 0
+    planned = plan(items) if threshold is None else plan(items, threshold)
+    return Looked(found, planned if items else None)
+
+
+def _tokenizer(source: SourceModel, job: JobContext) -> CountTokens:
+    def count(texts: Sequence[str]) -> list[int]:
+        load = LoadOptions(context=TOKENIZER_CONTEXT)
+        engine = opener(job)(Configuration(original_artifact(source), load))
+        try:
+            return [len(ids) for ids in engine.tokenize(list(texts))]
+        finally:
+            engine.close()
+
+    return count

@@ -1,0 +1,108 @@
+"""Looking at data before it is used: data."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backends import cli_text
+from backends.codec import to_plain
+from backends.commands.adding import AddCommand
+from backends.commands.sourcing import named
+from backends.jobs.context import Context
+
+
+def add(add_command: AddCommand) -> None:
+    data = add_command(
+        "data", _data, "what is in a file to calibrate or judge with, and what it can decide", _data_text
+    )
+    data.add_argument("file", type=Path, help="text, JSONL, image folder, IDX or .npz")
+    data.add_argument("--model", type=Path, help="does it fit this model, and how many tokens is it")
+
+
+def _data(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
+    from backends.actions.assess import assess
+    from backends.actions.data import look
+
+    source = assess(named(arguments.model, job), job) if arguments.model is not None else None
+    found = look(arguments.file, job, source, count_tokens=True)
+    seen = found.preview
+    return {
+        "path": str(seen.path),
+        "form": seen.form.value,
+        "items": seen.items,
+        "labelled": seen.labelled,
+        "ready": seen.ready,
+        "characters": seen.characters,
+        "classes": [to_plain(one) for one in seen.classes],
+        "shapes": [to_plain(one) for one in seen.shapes],
+        "looked_at": seen.looked_at,
+        "excerpts": [to_plain(one) for one in seen.excerpts],
+        "questions": [to_plain(one) for one in seen.questions],
+        "samples": [{"name": one.name, "label": one.label} for one in seen.samples],
+        "preprocessing": to_plain(seen.preprocessing) if seen.preprocessing else None,
+        "plan": to_plain(found.plan) if found.plan else None,
+        "problems": list(seen.problems),
+    }
+
+
+def _data_text(document: Any) -> str:
+    facts = {
+        "file": document["path"],
+        "form": document["form"],
+        "items": f"{document['items']:,}",
+        "labels": "yes" if document["labelled"] else "none",
+        "shapes": _counts(document["shapes"], "shape"),
+        "classes": _counts(document["classes"], "name"),
+        "preprocessing": _preprocessing(document["preprocessing"]),
+    }
+    lines = [f"{name}: {value}" for name, value in facts.items() if value]
+    lines += [f"  “{one['text'][:70]}”{_tokens(one)}" for one in document["excerpts"]]
+    lines += [f"  {one['query'][:60]} → {one['choices'][one['gold']][:40]}" for one in document["questions"]]
+    return "\n".join([*lines, *_plan(document["plan"]), *document["problems"]])
+
+
+def _counts(counts: list[Mapping[str, Any]], key: str) -> str:
+    def name(one: Mapping[str, Any]) -> str:
+        return "×".join(map(str, one[key])) if isinstance(one[key], list) else str(one[key])
+
+    shown = [f"{name(one)} ({one['items']:,})" for one in counts[:10]]
+    return ", ".join(shown) + (", …" if len(counts) > 10 else "")
+
+
+def _preprocessing(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    size = f"{found['height']}×{found['width']}×{found['channels']}"
+    figures = f"scale {found['scale']:.4g}, mean {found['mean']}, std {found['std']}"
+    return f"{size} {found['channel_order']}, {found['layout']}, {figures}"
+
+
+def _tokens(excerpt: Mapping[str, Any]) -> str:
+    return f" ({excerpt['tokens']:,} tokens)" if excerpt["tokens"] is not None else ""
+
+
+def _plan(found: Mapping[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    rows = [[f"{one['kept']:.0%}", f"{one['items']:,}" if one["items"] else "–"] for one in found["needs"]]
+    assumed = (
+        f"Assumed: the original is right in {found['original_accuracy']:.0%}, "
+        f"and the two differ on {found['differing']:.0%} of the items."
+    )
+    return [_decided(found), cli_text.table(["accuracy kept", "items that decide"], rows), assumed]
+
+
+def _decided(found: Mapping[str, Any]) -> str:
+    """What the items at hand decide."""
+    gate = f"the {found['threshold']:.0%} gate"
+    if found["passes_from"] is None and found["fails_below"] is None:
+        return f"{found['items']:,} items hardly decide {gate}."
+    parts = []
+    if found["passes_from"] is not None:
+        parts.append(f"passes a model that keeps {found['passes_from']:.1%} or more")
+    if found["fails_below"] is not None:
+        parts.append(f"fails one that keeps {found['fails_below']:.1%} or less")
+    return f"With {found['items']:,} items {gate} {' and '.join(parts)}; between, it stays inconclusive."

@@ -25,6 +25,7 @@ from backends.domain.metric import ChoiceItem, TensorWorkload, TokenWorkload
 from backends.domain.model import ModelKind
 from backends.domain.runtime import Runtime
 from backends.frameworks.base import Availability, Manifest, OptimizeRequest
+from backends.jobs import launcher
 from backends.jobs.context import Context
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import OPTIMIZE, PROBE, JobSpec, ProbeRequest
@@ -218,8 +219,9 @@ def test_choices_are_scored_by_their_logits(language: Manifest, make: Make, engi
 
 
 def test_a_cancelled_generation_ends_and_the_worker_lives(
-    language: Manifest, make: Make, engine: Engine
+    language: Manifest, make: Make, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(launcher, "ASK_S", 60.0)  # on a busy machine it may take its time, but it answers
     job = quiet()
     with engine(make(language, LANGUAGE), job, context=4096) as handle:
         with cancelled_after(job, 0.3), pytest.raises(JobCancelled):

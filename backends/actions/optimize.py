@@ -10,13 +10,12 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backends.actions.artifacts import load_artifact
-from backends.actions.bench import DEPTHS
-from backends.actions.compare import Comparison
+from backends.actions.compare import Comparison, check_unchanged
 from backends.actions.detect import detect
 from backends.actions.engines import opener
 from backends.actions.keeping import setup_of, this_machine, with_hashes
@@ -28,12 +27,13 @@ from backends.benchmarking import conductor, threads
 from backends.benchmarking.clock import RealClock
 from backends.benchmarking.protocol import Plan
 from backends.benchmarking.summary import Outcome as Measured
+from backends.codec import from_plain, to_plain
 from backends.domain.artifact import Artifact, Configuration, LoadOptions
 from backends.domain.errors import BadInput, EdgewrightError, JobCancelled
 from backends.domain.events import Log
 from backends.domain.metric import TokenWorkload, Workload
 from backends.domain.model import SourceModel
-from backends.domain.result import ConfigurationResult, Reading, RunRecord, RunSetup, Stage
+from backends.domain.result import ConfigurationResult, Reading, RunRecord, Stage
 from backends.frameworks import registry
 from backends.frameworks.base import EngineHandle, JobContext, Manifest
 from backends.optimization import search, stages
@@ -43,6 +43,7 @@ from backends.optimization.stages import Outcome, Step
 from backends.optimization.stress import affordable
 from backends.storage.history import History
 
+RESUMABLE = ("cancelled", "interrupted")
 SEARCH_S = {"quick": 90.0, "standard": 400.0, "thorough": 1800.0}  # no knob is begun after that
 SEARCH_ROUNDS = {"quick": 1, "standard": 2, "thorough": 3}
 TASK_LIMITS: dict[str, int | None] = {"quick": 400, "standard": None, "thorough": None}  # questions
@@ -64,16 +65,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Optimization:
-    """``comparison``: the model, its original and all rules; its artifacts are made here, in ``folder``.
-
-    ``resume``: the id of a run of the same that was cut off.
-    """
+    """``comparison``: the model, its original and all rules; its artifacts are made here, in ``folder``."""
 
     comparison: Comparison
     choices: tuple[Choice, ...]
     folder: Path
     depth: str = "quick"
-    resume: str = ""
 
 
 OnStage = Callable[[Stage], None]
@@ -116,47 +113,72 @@ def optimize(
 ) -> RunRecord:
     """Run all stages and return the record. Every stage is handed to ``on_stage`` once it is decided.
 
-    A framework or precision that fails costs its attempt only. Raises JobCancelled, and BadInput for a run
-    that cannot be resumed; what was found until then is in the history.
+    A framework or precision that fails costs its attempt only. Raises JobCancelled; what was found until then
+    is in the history.
     """
     setup = setup_of(wanted.comparison)
-    earlier = _resumed(wanted, history) if wanted.resume else ()
-    run_id = wanted.resume or history.start(wanted.comparison.source.name, this_machine(), setup=setup)
+    request = {"optimization": to_plain(wanted)}
+    run_id = history.start(wanted.comparison.source.name, this_machine(), setup=setup, request=request)
+    return _run(wanted, job, history, run_id, (), on_stage, on_start, gate)
+
+
+def resume(
+    run_id: str,
+    job: JobContext,
+    history: History,
+    on_stage: OnStage = lambda stage: None,
+    on_start: Callable[[str], None] = lambda run_id: None,
+    gate: Callable[[], None] = lambda: None,
+) -> RunRecord:
+    """Carry on after the last stage that was decided before the run was stopped or cut off.
+
+    Raises BadInput where it is finished or running, and where models, rules or machine have changed.
+    """
+    history.mark_interrupted()
+    record = history.run(run_id)
+    if record.state not in RESUMABLE:
+        raise BadInput(f"The run {run_id} is {record.state}.", "Only a run that ended early can be resumed.")
+    request = history.request(run_id) or {}
+    if "optimization" not in request:
+        raise BadInput(f"The run {run_id} is no optimization in stages.", "Try “edgewright bench --resume”.")
+    wanted = from_plain(request["optimization"], Optimization)
+    check_unchanged(setup_of(wanted.comparison), record)
+    for stage in record.stages:
+        if stage.result is not None and not stage.result.configuration.artifact.path.exists():
+            gone = stage.result.configuration.artifact.path
+            raise BadInput(f"“{gone}”, which the run {run_id} made, is gone.", "Start a new run instead.")
+    history.resume(run_id)
+    return _run(wanted, job, history, run_id, record.stages, on_stage, on_start, gate)
+
+
+def _run(
+    wanted: Optimization,
+    job: JobContext,
+    history: History,
+    run_id: str,
+    earlier: Sequence[Stage],
+    on_stage: OnStage,
+    on_start: Callable[[str], None],
+    gate: Callable[[], None],
+) -> RunRecord:
     on_start(run_id)
+    for stage in earlier:
+        on_stage(stage)
     try:
         with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
             parts = Parts(job)
             shared = Measuring(wanted.comparison, parts.context, history, run_id, Path(scratch), gate)
             with closing(shared):
-                _Pipeline(wanted, shared, parts, setup, on_stage, list(earlier)).go()
+                _Pipeline(wanted, shared, parts, on_stage, list(earlier)).go()
     except JobCancelled:
         history.finish(run_id, "cancelled")
         raise
     except BaseException:
-        history.finish(run_id, "interrupted")
+        with suppress(EdgewrightError):  # where the disk is full, this cannot be written either
+            history.finish(run_id, "interrupted")
         raise
     history.finish(run_id)
     return history.run(run_id)
-
-
-def _resumed(wanted: Optimization, history: History) -> tuple[Stage, ...]:
-    """The stages a run already has. Raises BadInput where it was one of something else."""
-    history.mark_interrupted()
-    record = history.run(wanted.resume)
-    done = record.stages
-    first = next((stage.result for stage in done if stage.result), None)
-    if first is not None and first.configuration != wanted.comparison.configurations()[0]:
-        raise BadInput(
-            f"The run {wanted.resume} is of another model or other settings.", "Start a new one instead."
-        )
-    for stage in done:
-        if stage.result is not None and not stage.result.configuration.artifact.path.exists():
-            raise BadInput(
-                f"“{stage.result.configuration.artifact.path}”, which the run {wanted.resume} made, is gone.",
-                "Start a new run instead.",
-            )
-    history.resume(wanted.resume)
-    return done
 
 
 @dataclass
@@ -164,7 +186,6 @@ class _Pipeline:
     wanted: Optimization
     shared: Measuring
     parts: Parts
-    setup: RunSetup
     on_stage: OnStage
     stages: list[Stage]
 
@@ -309,7 +330,7 @@ class _Pipeline:
         return told
 
     def _amend(self, outcome: Measured, configurations: Sequence[Configuration]) -> None:
-        hashed = with_hashes(self.setup, configurations, self.job)
+        hashed = with_hashes(setup_of(self.wanted.comparison), configurations, self.job)
         notes = (*self.shared.material.notes, *outcome.notes)
         self.shared.history.amend(self.shared.run_id, hashed, notes)
 
@@ -437,4 +458,4 @@ def _failed(step: Step, why: str, result: ConfigurationResult | None = None) -> 
     return Stage(step, Outcome.FAILED, (why,), result)
 
 
-__all__ = ["DEPTHS", "TASK_LIMITS", "Choice", "Optimization", "choose", "optimize"]
+__all__ = ["RESUMABLE", "TASK_LIMITS", "Choice", "Optimization", "choose", "optimize", "resume"]

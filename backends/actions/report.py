@@ -16,11 +16,12 @@ from backends.benchmarking.summary import pair_ratios
 from backends.domain.errors import BadInput
 from backends.domain.gate import Verdict
 from backends.domain.metric import Interval, TokenMeasurement
-from backends.domain.result import ConfigurationResult, Reading, RunRecord, RunSetup
+from backends.domain.result import ConfigurationResult, Reading, RunRecord, RunSetup, Stage
 from backends.frameworks import registry
 from backends.optimization.gates import overall
 from backends.optimization.pareto import candidate, pareto_front, recommend
-from backends.reporting.account import Account, Advice, PairRatio, Pick, Ranking, label_of
+from backends.optimization.stages import Link, Outcome, Step, main_comparison, waterfall
+from backends.reporting.account import Account, Advice, PairRatio, Pick, Ranking, StageLine, label_of
 from backends.reporting.discreet import discreet, short_name
 from backends.reporting.figures import EXACTLY_ONE, compared, quality_kept, rates_of
 from backends.reporting.report import PrintedReport, html_report, printed_report
@@ -64,8 +65,39 @@ def account_of(record: RunRecord) -> Account:
         pairs=pairs(record.readings),
         rankings=rankings(record.results),
         pick=pick(record.results),
+        stages=stage_lines(record),
+        stage_metric=_stage_metric(record),
         overall={label_of(one): overall(one.gates) for one in record.results if one.gates},
     )
+
+
+def stage_lines(record: RunRecord) -> tuple[StageLine, ...]:
+    """The stages with what they amount to together; those that were skipped have no figures."""
+    links = {id(link.stage): link for link in waterfall(record.stages)}
+    return tuple(_line(stage, links.get(id(stage))) for stage in record.stages)
+
+
+def _line(stage: Stage, link: Link | None) -> StageLine:
+    result = stage.result
+    return StageLine(
+        step=stage.name,
+        title=stage.name.capitalize(),
+        label=label_of(result) if result else "",
+        verdict=stage.verdict,
+        kept=stage.verdict == Outcome.KEPT,
+        evidence=stage.evidence,
+        factor=link.factor if link else None,
+        total=link.total if link else None,
+        size_bytes=result.configuration.artifact.size_bytes if result else None,
+        peak_bytes=result.memory.total_peak_bytes if result and result.memory else None,
+        took_s=stage.took_s,
+        trials=stage.trials,
+    )
+
+
+def _stage_metric(record: RunRecord) -> str:
+    found = (one for stage in record.stages if stage.result and (one := main_comparison(stage.result)))
+    return next((RATES[one.metric][0] for one in found if one.metric in RATES), "")
 
 
 def commands(record: RunRecord) -> tuple[str, ...]:
@@ -73,14 +105,32 @@ def commands(record: RunRecord) -> tuple[str, ...]:
     setup = record.setup
     if setup is None or not record.results:
         return ()
+    if record.stages:
+        return (shlex.join(_optimize_words(record, setup)),)
     words = ["edgewright", "bench", *(short_name(one.configuration.artifact) for one in record.results)]
-    words += ["--depth", _depth(setup)]
+    return (shlex.join(words + _rules(setup)),)
+
+
+def _optimize_words(record: RunRecord, setup: RunSetup) -> list[str]:
+    """The stages again, of the choice that came out best."""
+    original = record.stages[0].result or record.results[0]
+    words = ["edgewright", "optimize", short_name(original.configuration.artifact)]
+    made = [one for one in record.stages if one.name == Step.QUANTIZATION and one.result is not None]
+    best = next((one for one in made if one.verdict == Outcome.KEPT), made[0] if made else None)
+    if best is not None and best.result is not None:
+        artifact = best.result.configuration.artifact
+        words += ["--framework", artifact.framework, "--precision", artifact.precision]
+    return words + _rules(setup)
+
+
+def _rules(setup: RunSetup) -> list[str]:
+    words = ["--depth", _depth(setup)]
     words += ["--data", setup.tasks.name] if setup.tasks else []
     words += ["--text", setup.evaluation.name] if setup.evaluation else []
     words += ["--threads", str(setup.threads)] if setup.threads else []
     for name, values in (("--mean", setup.mean), ("--std", setup.std)):
         words += [name, ",".join(f"{value:g}" for value in values)] if values else []
-    return (shlex.join(words),)
+    return words
 
 
 def _depth(setup: RunSetup) -> str:

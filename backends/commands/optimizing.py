@@ -13,10 +13,12 @@ from backends.codec import to_plain
 from backends.commands.adding import AddCommand
 from backends.commands.measuring import add_gates, floats, gates_of
 from backends.commands.sourcing import named
+from backends.domain.errors import BadInput
 from backends.jobs.context import Context
 
 if TYPE_CHECKING:
     from backends.actions.compare import Comparison
+    from backends.actions.optimize import Optimization
     from backends.domain.model import SourceModel
 
 
@@ -27,7 +29,7 @@ def add(add_command: AddCommand) -> None:
         "convert, quantize, accelerate and validate a model, each stage measured against the one before",
         _text,
     )
-    command.add_argument("model", type=Path)
+    command.add_argument("model", type=Path, nargs="?")
     command.add_argument("--framework", default="", help="without it: what is recommended for this machine")
     command.add_argument("--precision", default="", help="of the framework; without it its usual one")
     command.add_argument("--candidates", type=int, default=1, help="how many of those recommended are tried")
@@ -50,30 +52,32 @@ def add(add_command: AddCommand) -> None:
 
 
 def _optimize(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
-    from backends.actions.assess import assess
-    from backends.actions.optimize import Optimization, choose, optimize
+    from backends.actions.optimize import optimize, resume
     from backends.storage.history import History
     from backends.storage.paths import app_paths
 
+    history = History(app_paths().history)
+    if arguments.resume:
+        record = resume(arguments.resume, job, history)
+    else:
+        record = optimize(_wanted(arguments, job), job, history)
+    stages = [to_plain(stage) for stage in record.stages]
+    return {**cli_text.run_document(record), "stages": stages, **_papers(arguments, record.run_id)}
+
+
+def _wanted(arguments: argparse.Namespace, job: Context) -> Optimization:
+    from backends.actions.assess import assess
+    from backends.actions.optimize import Optimization, choose
+    from backends.storage.paths import app_paths
+
+    if arguments.model is None:
+        raise BadInput("Which model?", "Name one, or a run that was cut off with --resume.")
     source = _with_data(assess(named(arguments.model, job), job), arguments)
     choices = choose(
         source, job, arguments.framework, arguments.precision, arguments.target, arguments.candidates
     )
-    history = History(app_paths().history)
-    wanted = Optimization(
-        _comparison(source, arguments, job),
-        choices,
-        arguments.out or app_paths().artifacts,
-        arguments.depth,
-        arguments.resume,
-    )
-    record = optimize(wanted, job, history)
-    document = cli_text.run_document(record)
-    return {
-        **document,
-        "stages": [to_plain(stage) for stage in record.stages],
-        **_papers(arguments, record.run_id),
-    }
+    folder = arguments.out or app_paths().artifacts
+    return Optimization(_comparison(source, arguments, job), choices, folder, arguments.depth)
 
 
 def _with_data(source: SourceModel, arguments: argparse.Namespace) -> SourceModel:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backends.domain.gate import Verdict
-from backends.domain.result import ConfigurationResult, RunRecord
+from backends.domain.metric import Interval
+from backends.domain.result import ConfigurationResult, RunRecord, Trial
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,27 @@ class Pick:
 
 
 @dataclass(frozen=True)
+class StageLine:
+    """One stage of a progressive optimization. ``factor``: its speed ÷ that of the stage it was held against.
+
+    ``total``: ÷ the original's, of everything kept up to here; ``None`` where nothing was measured.
+    """
+
+    step: str
+    title: str  # "Quantization"
+    label: str
+    verdict: str
+    kept: bool
+    evidence: tuple[str, ...]
+    factor: Interval | None
+    total: Interval | None
+    size_bytes: int | None
+    peak_bytes: int | None
+    took_s: float
+    trials: tuple[Trial, ...] = ()
+
+
+@dataclass(frozen=True)
 class Account:
     """Everything the writer of a report knows. All figures are those that were stored with the run."""
 
@@ -57,6 +79,8 @@ class Account:
     rankings: tuple[Ranking, ...] = ()
     pick: Pick | None = None
     overall: Mapping[str, Verdict] = field(default_factory=dict)  # of all gates of a configuration
+    stages: tuple[StageLine, ...] = ()
+    stage_metric: str = ""  # the rate their factors are of: "Decode"
 
     @property
     def original(self) -> ConfigurationResult | None:

@@ -13,6 +13,7 @@ from backends.reporting.figures import compared, rates_of
 from backends.reporting.plot import WIDTH, Chart, Scale, finished, horizontal_grid, is_drawable, vertical_grid
 from backends.reporting.svg import Drawing, shortened, text_width
 from backends.reporting.trade import speed_gate, trade_chart
+from backends.reporting.waterfall import waterfall_chart
 
 _ROW = 30.0
 _LEFT = 176.0  # labels of configurations
@@ -22,7 +23,8 @@ _AXIS = 26.0
 
 def charts(account: Account) -> tuple[Chart, ...]:
     """Those that the run has figures for."""
-    found: list[Chart | None] = [rate_chart(account, metric) for metric in rates_of(account.record.results)]
+    found: list[Chart | None] = [waterfall_chart(account)]
+    found += [rate_chart(account, metric) for metric in rates_of(account.record.results)]
     found += [pair_chart(account), memory_chart(account), trade_chart(account)]
     return tuple(chart for chart in found if chart is not None)
 

@@ -13,7 +13,11 @@ from backends.domain.result import ConfigurationResult, RunRecord
 
 def discreet(record: RunRecord, home: Path | None = None) -> RunRecord:
     """Paths become names, and the home folder becomes "~" wherever a sentence mentions it."""
-    named = replace(record, results=tuple(_named(one) for one in record.results))
+    named = replace(
+        record,
+        results=tuple(_named(one) for one in record.results),
+        stages=tuple(replace(one, result=_named(one.result)) if one.result else one for one in record.stages),
+    )
     folder = str(home or Path.home())
     if len(folder) < 2:  # "/" is nobody's home, and in every path
         return named

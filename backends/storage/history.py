@@ -43,7 +43,6 @@ CREATE TABLE document ( -- a measurement that is no comparison; "kind" is the co
 )
 """
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-_UPGRADES = {1: _STAGES, 2: _REQUESTS}  # version a file has -> what the next one adds
 _SCHEMA = """
 CREATE TABLE run (
     run_id TEXT PRIMARY KEY,
@@ -68,6 +67,7 @@ CREATE TABLE reading (
 );
 CREATE INDEX reading_of_run ON reading (run_id, number);
 """
+_UPGRADES = {0: _SCHEMA, 1: _STAGES, 2: _REQUESTS}  # version a file has -> what the next one adds
 
 
 @dataclass(frozen=True)
@@ -274,26 +274,21 @@ class History:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == SCHEMA_VERSION:
             return
-        if version in _UPGRADES:
-            self._upgrade(db, version)
-            return
-        if version != 0:
+        if version not in _UPGRADES:
             raise BadInput(
                 f"The history “{self._path}” was written by another version of Edgewright.",
                 "Move the file away to start a new history.",
             )
+        self._upgrade(db)
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(_SCHEMA + _STAGES + _REQUESTS)
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
-    def _upgrade(self, db: sqlite3.Connection, version: int) -> None:
-        """One version after the other, all or nothing: two programs may open the file at the same time."""
+    def _upgrade(self, db: sqlite3.Connection) -> None:
+        """From nothing or an older version, all or nothing: two may open the file at the same moment."""
         db.execute("BEGIN IMMEDIATE")
-        if db.execute("PRAGMA user_version").fetchone()[0] == version:
-            for number in range(version, SCHEMA_VERSION):
-                for statement in filter(str.strip, _UPGRADES[number].split(";\n")):
-                    db.execute(statement)
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        for number in range(db.execute("PRAGMA user_version").fetchone()[0], SCHEMA_VERSION):
+            for statement in filter(str.strip, _UPGRADES[number].split(";\n")):
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         db.commit()
 
 

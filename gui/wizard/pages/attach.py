@@ -40,6 +40,7 @@ STEPS: tuple[PageSpec, ...] = (
     PageSpec("result", QT_TRANSLATE_NOOP("Pages", "Result"), f"{PAGES}.result:ResultPage"),
 )
 PLACES: tuple[PageSpec, ...] = (
+    PageSpec("stages", QT_TRANSLATE_NOOP("Pages", "In stages"), f"{PAGES}.optimization:OptimizationPage"),
     PageSpec("history", QT_TRANSLATE_NOOP("Pages", "History"), f"{PAGES}.history:HistoryPage"),
     PageSpec("finetune", QT_TRANSLATE_NOOP("Pages", "Fine-tune"), f"{PAGES}.finetune:FinetunePage"),
     PageSpec("frameworks", QT_TRANSLATE_NOOP("Pages", "Frameworks"), f"{PAGES}.frameworks:FrameworksPage"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -166,3 +167,10 @@ def test_a_history_without_stages_is_brought_up_to_date(tmp_path: Path) -> None:
     assert history.run(run_id).stages == ()
     history.add_stages(run_id, [Stage("baseline", "kept", ("x",))])
     assert len(History(path).run(run_id).stages) == 1
+
+
+def test_two_may_begin_a_history_at_the_same_moment(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite3"
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda number: History(path).start(f"model {number}"), range(24)))
+    assert {run.run_id for run in History(path).runs()} == set(made)

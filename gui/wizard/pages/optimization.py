@@ -1,0 +1,336 @@
+"""Optimize in stages: baseline, conversion, quantization, acceleration, validation, each against the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, Signal, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QComboBox, QHBoxLayout
+
+from backends.domain.events import Event, Failed, Progress, Result
+from backends.domain.result import RunRecord, Stage
+from backends.frameworks.base import JobContext
+from backends.optimization.stages import Step
+from backends.storage.history import History
+from backends.workflow.wizard import Choice
+from gui.charts.bar_chart import BarChart
+from gui.charts.waterfall_chart import WaterfallChart
+from gui.jobs.runner import Job, Terminal
+from gui.widgets.banner import EmptyState, NoticeBanner
+from gui.widgets.flow import CardGrid
+from gui.widgets.text import Role, label
+from gui.widgets.units import time_left
+from gui.wizard.page import Page
+from gui.wizard.pages import optimization_work as work
+from gui.wizard.pages.documents import RunDocuments
+from gui.wizard.pages.optimization_stages import StageCard
+from gui.wizard.pages.optimization_work import Ears, Wish
+from gui.wizard.pages.result import load_report
+from gui.wizard.pages.result_view import ResultView
+from gui.wizard.pages.saving import ChartCard
+
+if TYPE_CHECKING:
+    from gui.app import Services
+
+Optimize = Callable[[Wish, JobContext, History, Ears], RunRecord]
+CarryOn = Callable[[str, JobContext, History, Ears], RunRecord]
+DEPTHS = ("quick", "standard", "thorough")
+
+
+class OptimizationPage(Page):
+    """Works on the model of the wizard; goes on while other pages are visited."""
+
+    run_started = Signal(str)  # run id; from the worker's thread
+    stage_arrived = Signal(object)  # Stage; from the worker's thread
+
+    def __init__(
+        self, services: Services, optimize: Optimize = work.optimize, carry_on: CarryOn = work.carry_on
+    ) -> None:
+        super().__init__(QCoreApplication.translate("Stages", "Optimize in stages"))
+        self._services, self._optimize, self._carry_on = services, optimize, carry_on
+        self._job: Job | None = None
+        self._stages: list[Stage] = []
+        self._what, self._left = "", ""
+        self._fraction: float | None = None
+        self._run_id, self._model, self._cut_off = "", "", ""
+        self._lay_out()
+        self._make_actions()
+        self.run_started.connect(self._take_run)
+        self.stage_arrived.connect(self._take_stage)
+        self._begin()
+        self._show()
+
+    @property
+    def running(self) -> bool:
+        return self._job is not None
+
+    def on_enter(self) -> None:
+        """Another model: what was shown of the one before stays in History."""
+        source = self._services.store.state.source
+        name = source.name if source else ""
+        if name != self._model and not self.running:
+            self._model, self._run_id = name, ""
+            self._begin()
+        if not self.running:
+            self._fill_choices()
+            self._look_for_cut_off()
+        self._show()
+
+    def apply(self) -> bool:
+        if self.running:
+            return False
+        if self._record_shown:
+            self.documents.certify()
+        else:
+            self.start()
+        return False
+
+    def start(self) -> None:
+        source = self._services.store.state.source
+        if source is None or self.running:
+            return
+        depth = self._services.settings.value.benchmark_depth
+        wish = Wish(
+            source,
+            self.choice.currentData(),
+            self._services.store.state.target,
+            depth if depth in DEPTHS else DEPTHS[0],
+        )
+        self._launch(lambda job, ears: self._optimize(wish, job, self._services.history, ears))
+
+    def resume(self) -> None:
+        run_id = self._cut_off
+        if run_id and not self.running:
+            self._launch(lambda job, ears: self._carry_on(run_id, job, self._services.history, ears))
+
+    def discard(self) -> None:
+        """The artifacts that were made stay; “edgewright clear” and Settings remove what nobody uses."""
+        run_id, history = self._cut_off, self._services.history
+        self._cut_off = ""
+        self.notice.hide()
+        self._services.runner.start(lambda job: history.delete(run_id), self._take_failure)
+        self._show()
+
+    def cancel(self) -> None:
+        """The stages that were decided are kept, and the run can be resumed."""
+        if self._job is not None:
+            self._what = self.tr("Stopping; what was decided is kept")
+            self._job.cancel()
+            self._show()
+
+    def again(self) -> None:
+        self._run_id = ""
+        self._begin()
+        self._show()
+
+    def _launch(self, run: Callable[[JobContext, Ears], RunRecord]) -> None:
+        self._begin()
+        self._cut_off = ""
+        self.notice.hide()
+        ears = Ears(self.run_started.emit, self.stage_arrived.emit, lambda: None)
+        self._job = self._services.runner.start(lambda job: run(job, ears), self._end, self._hear)
+        self._show()
+
+    def _begin(self) -> None:
+        self.clear_error()
+        self._stages, self._what, self._fraction, self._left = [], "", None, ""
+        self.view.hide()
+        self.documents.forget()
+        for card in self.cards.values():
+            card.wait()
+        self._draw()
+
+    def _hear(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Progress):
+                self._what, self._fraction = event.what, event.fraction
+                self._left = time_left(event.remaining_s)
+        self._show()
+
+    @Slot(str)
+    def _take_run(self, run_id: str) -> None:
+        self._run_id = run_id
+
+    @Slot(object)
+    def _take_stage(self, stage: Stage) -> None:
+        self._stages.append(stage)
+        self.cards[stage.name].show_stages([one for one in self._stages if one.name == stage.name])
+        self._draw()
+        self._show()
+
+    def _end(self, terminal: Terminal) -> None:
+        self._job, self._what = None, ""
+        if isinstance(terminal, Failed):
+            self.show_error(terminal)
+        for name in self._undecided:
+            self.cards[name].stop()
+        if isinstance(terminal, Result):
+            self._run_id = terminal.payload.run_id
+            self._services.runner.start(load_report(self._services, self._run_id), self._take_report)
+        else:
+            self._look_for_cut_off()
+        self._show()
+
+    def _take_report(self, terminal: Terminal) -> None:
+        self._take_failure(terminal)
+        if isinstance(terminal, Result) and terminal.payload.record.run_id == self._run_id:
+            self.view.show_report(terminal.payload)
+            self.view.show()
+        self._show()
+
+    def _take_failure(self, terminal: Terminal) -> None:
+        if isinstance(terminal, Failed):
+            self.show_error(terminal)
+
+    def _look_for_cut_off(self) -> None:
+        history, model = self._services.history, self._model
+        if model and not self._record_shown:
+            self._services.runner.start(lambda job: work.cut_off(model, history), self._take_cut_off)
+
+    def _take_cut_off(self, terminal: Terminal) -> None:
+        self._take_failure(terminal)
+        self._cut_off = terminal.payload if isinstance(terminal, Result) and not self.running else ""
+        if self._cut_off:
+            self.notice.show_notice(
+                self.tr("The last run of {0} ended early.").format(self._model),
+                self.tr("Resume goes on after its last decided stage; Discard removes it from History."),
+            )
+        else:
+            self.notice.hide()
+        self._show()
+
+    def _fill_choices(self) -> None:
+        """What the wizard has chosen, below the recommendation of the moment."""
+        wanted: Choice | None = self.choice.currentData()
+        state = self._services.store.state
+        self.choice.clear()
+        self.choice.addItem(self.tr("What is recommended for this machine"), None)
+        ranked = state.recommendation.candidates if state.recommendation else ()
+        names = {Choice.of(one): f"{one.title} {one.precision}" for one in ranked}
+        for choice in state.chosen:
+            self.choice.addItem(names.get(choice, f"{choice.framework} {choice.precision}"), choice)
+        self.choice.setCurrentIndex(max(0, self.choice.findData(wanted) if wanted else 0))
+
+    def _draw(self) -> None:
+        self.waterfall.set_falls(work.falls(self._stages))
+        self.sizes.set_bars(work.size_bars(self._stages))
+        self.memory.set_bars(work.memory_bars(self._stages))
+        drawn = bool(self._stages)
+        for card in self._charts:
+            card.setVisible(drawn)
+
+    @property
+    def _undecided(self) -> list[str]:
+        decided = {stage.name for stage in self._stages}
+        return [name for name in self.cards if name not in decided]
+
+    @property
+    def _record_shown(self) -> bool:
+        return self.view.isVisibleTo(self)
+
+    def _show(self) -> None:
+        has_model = bool(self._model)
+        self.empty.setVisible(not has_model)
+        for widget in (self.intro, self.choice):
+            widget.setVisible(has_model)
+        for card in self.cards.values():
+            card.setVisible(has_model)
+        self.choice.setEnabled(not self.running)
+        if self.running and self._undecided:
+            self.cards[self._undecided[0]].run(self._now, self._left)
+        self._show_state(has_model)
+
+    def _show_state(self, has_model: bool) -> None:
+        done = self._record_shown and not self.running
+        status = " · ".join(filter(None, (self._what or self.tr("Preparing"), self._left)))
+        stored = self.tr("Every decided stage is stored in History") if self._stages else ""
+        self.set_state(
+            status=status if self.running else self.documents.what or stored,
+            primary=self.tr("Certificate…") if done else self.tr("Optimize") if has_model else "",
+            can_continue=self.documents.can_certify if done else has_model,
+            busy=self.running or self.documents.busy,
+            progress=self.running or self.documents.busy,
+            fraction=self._fraction if self.running else None,
+            back=False,
+            actions=self._actions(done),
+        )
+
+    def _actions(self, done: bool) -> tuple[QAction, ...]:
+        if self.running:
+            return (self._cancel,)
+        if done:
+            return (self._again, self.documents.report_action)
+        return (self._discard, self._resume) if self._cut_off else ()
+
+    @property
+    def _now(self) -> str:
+        """Without the stage's own name, which is the card's title."""
+        return self._what.partition(": ")[2].replace(": ", ", ", 1)
+
+    def _lay_out(self) -> None:
+        self.header.set_text(
+            self.title,
+            self.tr(
+                "One step at a time, each measured against the one before. What does not hold is dropped."
+            ),
+        )
+        self.empty = EmptyState(
+            self.tr("No model has been chosen yet."),
+            self.tr("Choose one on the Model page; then it is taken from the original to proof here."),
+            self.tr("Choose a model"),
+        )
+        self.empty.activated.connect(partial(self.navigate.emit, "model"))
+        self.notice = NoticeBanner()
+        self.intro = label(self.tr("Make"), Role.MUTED)
+        self.choice = QComboBox()
+        self.choice.setAccessibleName(self.tr("Framework and precision"))
+        row = QHBoxLayout()
+        row.addWidget(self.intro)
+        row.addWidget(self.choice)
+        row.addStretch(1)
+        self.view = ResultView()
+        self.view.failed.connect(self.show_error)
+        self.documents = RunDocuments(self, self.view, self._services)
+        self.documents.busy_changed.connect(self._show)
+        for widget in (self.empty, self.notice, self.documents.notice):
+            self.add(widget)
+        self.add(row)
+        self._lay_out_charts()
+        stages = CardGrid(min_width=280)
+        self.cards = {str(step): StageCard(step) for step in Step}
+        for card in self.cards.values():
+            stages.addWidget(card)
+        self.add(stages)
+        self.add(self.view)
+        self.end()
+
+    def _lay_out_charts(self) -> None:
+        self.waterfall = WaterfallChart(
+            self.tr("What each stage did to the speed"),
+            self.tr("× the original's speed; logarithmic, so equal lengths are equal factors"),
+        )
+        self.sizes = BarChart(self.tr("Size on disk"), "MiB")
+        self.memory = BarChart(self.tr("Peak memory"), "MiB")
+        note = self.tr(
+            "Solid: kept. Hatched: dropped, and the next stage went on from before it. Lines: the interval."
+        )
+        wide = ChartCard(self.waterfall, note=note)
+        grid = CardGrid(min_width=380, weights=(600, 400))
+        small = CardGrid(min_width=280)
+        self._charts = (wide, ChartCard(self.sizes), ChartCard(self.memory))
+        grid.addWidget(wide)
+        for card in self._charts:
+            card.failed.connect(self.show_error)
+        for card in self._charts[1:]:
+            small.addWidget(card)
+        self.add(grid)
+        self.add(small)
+
+    def _make_actions(self) -> None:
+        self._cancel = self.make_action(self.tr("Cancel"), self.cancel, danger=True)
+        self._again = self.make_action(self.tr("Start anew"), self.again)
+        self._resume = self.make_action(self.tr("Resume"), self.resume)
+        self._discard = self.make_action(self.tr("Discard"), self.discard, danger=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from backends.domain.model import ModelKind, ModelProfile
 from backends.frameworks import registry
 from backends.frameworks.base import EngineHandle, JobContext, Manifest
 from backends.frameworks.converters.base import Reference, ReferenceRequest
+from backends.frameworks.samples import read_samples
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import REFERENCE, JobSpec
 from backends.quality.logits import with_logits
@@ -39,11 +41,14 @@ LIMITS = {"BF16": (0.95, 1.0), "F16": (0.98, 0.3)}
 LIMITS_EXACT = (0.99, 0.1)
 LIMITS_TENSOR = (0.99, 0.01)
 LIMITS_COMPILED = (0.75, 0.25)  # for a chip that computes with few bits
+# Of random weights, whose likeliest tokens are nearly even; one in the wrong place still lies far outside.
+LIMITS_RANDOM = (0.9, 0.3)
 # Of a source that is quantized already: engines round its activations each in their own way.
 LIMITS_ROUNDED = (0.9, 2.0)
 # Of what was quantized on purpose: they find what is broken. Quality is judged by the gates.
 LIMITS_FOLLOWING = (0.2, 20.0)
 LIMITS_FOLLOWING_TENSOR = (0.2, 1.0)
+SAMPLES = 32
 WHOLE_BITS = 16  # per weight: with fewer a model is quantized
 
 Ids = tuple[int, ...]
@@ -51,17 +56,23 @@ Limits = tuple[float, float]  # least top-1 agreement, most difference
 
 
 def check(
-    before: ModelProfile, original: Artifact | None, made: Artifact, converter: str, job: JobContext
+    before: ModelProfile,
+    original: Artifact | None,
+    made: Artifact,
+    converter: str,
+    job: JobContext,
+    samples: Path | None = None,
 ) -> Sameness:
     """Hold ``made`` against what ``converter`` made it from.
 
     ``original``: the source as something an engine opens; ``None`` for a Hugging Face folder, which
-    transformers runs. Raises JobFailed where it is not the same model.
+    transformers runs. ``samples``: inputs as .npz for a model of named tensors, instead of random ones: what
+    was calibrated with them knows no other ranges. Raises JobFailed where it is not the same model.
     """
     job.emit(Progress(None, "Checking that it is still the same model"))
     compiled = is_quantized(made, before)
     limits = (_limits(before, made), LIMITS_COMPILED if compiled else LIMITS_TENSOR)
-    found = _compared(before, original, made, converter, job, limits)
+    found = _compared(before, original, made, converter, job, limits, samples)
     if not found.holds:
         raise JobFailed(
             f"The conversion by {converter} failed: what it made is not the same model. {figures(found)}",
@@ -70,7 +81,13 @@ def check(
     return found
 
 
-def follow(before: ModelProfile, original: Artifact | None, made: Artifact, job: JobContext) -> Sameness:
+def follow(
+    before: ModelProfile,
+    original: Artifact | None,
+    made: Artifact,
+    job: JobContext,
+    samples: Path | None = None,
+) -> Sameness:
     """How closely the quantized ``made`` follows its source, given as for :func:`check`.
 
     Raises JobFailed where it does not answer with numbers, or with other shapes; else its answers are
@@ -78,13 +95,16 @@ def follow(before: ModelProfile, original: Artifact | None, made: Artifact, job:
     """
     job.emit(Progress(None, "Looking how closely it follows the original"))
     how = f"{made.framework_title} {made.precision}"
-    return _compared(before, original, made, how, job, (LIMITS_FOLLOWING, LIMITS_FOLLOWING_TENSOR))
+    limits = (LIMITS_FOLLOWING, LIMITS_FOLLOWING_TENSOR)
+    return _compared(before, original, made, how, job, limits, samples)
 
 
 def _limits(before: ModelProfile, made: Artifact) -> Limits:
     """Of a converted language model."""
     if 0 < before.contents.bits_per_weight < WHOLE_BITS:
         return LIMITS_ROUNDED
+    if made.shape_only:
+        return LIMITS_RANDOM
     stored = made.contents.tensor_types
     return next((LIMITS[name] for name in LIMITS if name in stored), LIMITS_EXACT)
 
@@ -114,10 +134,11 @@ def _compared(
     converter: str,
     job: JobContext,
     limits: tuple[Limits, Limits],
+    samples: Path | None,
 ) -> Sameness:
     """``limits``: for a language model, and for one of named tensors."""
     with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
-        checked = _Check(before, original, made, converter, job, Path(scratch))
+        checked = _Check(before, original, made, converter, job, Path(scratch), samples)
         if made.kind is ModelKind.LANGUAGE:
             return checked.language(limits[0])
         return checked.tensor(limits[1])
@@ -148,6 +169,7 @@ class _Check:
     converter: str
     job: JobContext
     scratch: Path
+    samples: Path | None
 
     def language(self, limits: Limits) -> Sameness:
         reference = self._source()
@@ -177,11 +199,21 @@ class _Check:
 
     def tensor(self, limits: Limits) -> Sameness:
         assert self.original is not None  # an engine runs every model of named tensors
-        inputs = random_inputs(self.before.inputs, self.scratch).batches[0]
+        inputs = self._inputs()
         likeness = of_outputs(self._outputs(self.original, inputs), self._outputs(self.made, inputs))
         count = likeness.positions
-        samples = f"{count} fixed inputs" if count > 1 else "one fixed input"
-        return self._sameness(likeness, self.original.framework_title, samples, limits)
+        kind = "calibration sample" if self.samples else "fixed input"
+        work = f"{count} {kind}s" if count > 1 else f"one {kind}"
+        return self._sameness(likeness, self.original.framework_title, work, limits)
+
+    def _inputs(self) -> Path:
+        if self.samples is None:
+            return random_inputs(self.before.inputs, self.scratch).batches[0]
+        found = read_samples(self.samples, self.before.inputs, SAMPLES)
+        path = self.scratch / "inputs-samples.npz"
+        arrays: dict[str, Any] = dict(found.arrays)
+        np.savez(path, allow_pickle=False, **arrays)
+        return path
 
     def _sameness(
         self,

@@ -31,14 +31,17 @@ def add(add_command: AddCommand) -> None:
 
 def _frameworks(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
     from backends.actions import environments
-    from backends.actions.frameworks import availabilities
+    from backends.actions.frameworks import availabilities, availability
     from backends.frameworks import registry
 
     if arguments.verb == "list":
         if arguments.name or arguments.python or arguments.find_links:
             raise BadInput("Listing takes no name and no options.", "Say install, repair or remove first.")
         found = availabilities(job)
-        return {"frameworks": [_framework(entry, found[entry.name]) for entry in registry.manifests()]}
+        return {
+            "frameworks": [_framework(entry, found[entry.name]) for entry in registry.manifests()],
+            "tools": [_framework(tool, availability(tool.name, job)) for tool in registry.tools()],
+        }
     if not arguments.name:
         raise BadInput(f"Which framework to {arguments.verb}?", "Name one of “edgewright frameworks”.")
     manifest = registry.manifest(arguments.name)
@@ -59,6 +62,9 @@ def _framework(manifest: Manifest, answer: Availability) -> dict[str, Any]:
         "title": manifest.title,
         "summary": manifest.summary,
         **to_plain(answer),
+        "precisions": to_plain(manifest.precisions),
+        "options": to_plain(manifest.options),
+        "load_options": to_plain(manifest.load_options),
         "environment": {
             **to_plain(status),
             "shared_with": list(environments.sharing(manifest)),
@@ -79,7 +85,7 @@ def _frameworks_text(document: Any) -> str:
     ]
     notes = [
         f"{entry['title']}: {entry['reason'].rstrip('.')}. {entry['remedy']}".strip()
-        for entry in document["frameworks"]
+        for entry in [*document["frameworks"], *document.get("tools", ())]
         if entry["reason"]
     ]
     return "\n".join([cli_text.table(["framework", "state", "version", "devices"], rows), *notes])

@@ -19,7 +19,7 @@ from onnx import numpy_helper
 from backends.actions import sameness
 from backends.actions.artifacts import load_artifact, original_artifact
 from backends.actions.conversions import conversions
-from backends.actions.convert import convert, form_of
+from backends.actions.convert import convert, form_of, road_to
 from backends.actions.engines import environments
 from backends.actions.quantize import quantize
 from backends.assessment.source import source_model
@@ -29,13 +29,14 @@ from backends.domain.events import Event, Log, Progress
 from backends.domain.model import ModelFormat, SourceModel
 from backends.jobs.context import Context
 from backends.storage.paths import HOME_VARIABLE
-from tests.contract.managed import absent, bundled_language_model, quiet, stop_at
-from tests.contract.tiny_models import vision_onnx
+from tests.contract.managed import absent, bundled_language_model, installed, quiet, stop_at
+from tests.contract.tiny_models import images, vision_onnx
 from tests.unit.assessment.builders import make_tflite
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
 GGUF, ONNX, OPENVINO = ModelFormat.GGUF, ModelFormat.ONNX, ModelFormat.OPENVINO
+HUGGING_FACE, QNN_CONTEXT = ModelFormat.HUGGING_FACE, ModelFormat.QNN_CONTEXT
 
 
 @pytest.fixture(autouse=True)
@@ -79,15 +80,89 @@ def entries() -> list[str]:
 def test_a_hugging_face_folder_stays_the_same_model(
     folder: Path, target: ModelFormat, tmp_path: Path
 ) -> None:
-    made = convert(source_model(folder), target, tmp_path / "out", quiet())
+    source = source_model(folder)
+    made = convert(source, target, tmp_path / "out", quiet())
     assert made.format is target
     assert load_artifact(tmp_path / "out") == replace(made, path=made.path.resolve())
-    assert len(made.sameness) == (2 if target is OPENVINO else 1)
+    assert len(made.sameness) == len(road_to(source, (target,)).steps)
+    the_same(made)
+
+
+def the_same(made: Artifact) -> None:
     for found in made.sameness:
         assert found.holds
         assert found.positions == 256
         assert found.max_abs_difference < 0.1
         assert found.same_tokens is True
+
+
+def test_optimum_makes_a_model_with_its_cache_as_state(folder: Path, tmp_path: Path) -> None:
+    installed("optimum")
+    made = convert(source_model(folder), OPENVINO, tmp_path / "out", quiet())
+    the_same(made)
+    assert [found.converter for found in made.sameness] == ["optimum-intel"]
+    graph = made.path.read_text()
+    assert "ReadValue" in graph
+    assert "beam_idx" in graph
+    assert "past_key_values.0.key" not in graph.partition("ReadValue")[0]
+    assert "optimum-intel" in made.versions
+
+
+@pytest.mark.parametrize("target", [HUGGING_FACE, ONNX])
+def test_gguf_is_restored_for_everybody_else(folder: Path, target: ModelFormat, tmp_path: Path) -> None:
+    installed("optimum")
+    source = source_model(folder.parent / "edgewright-lm-f16.gguf")
+    made = convert(source, target, tmp_path / "out", quiet())
+    assert made.format is target
+    the_same(made)
+
+
+def test_a_quantized_gguf_is_restored_with_its_rounding(folder: Path, tmp_path: Path) -> None:
+    installed("optimum")
+    gguf = source_model(folder.parent / "edgewright-lm-f16.gguf")
+    small = quantize(gguf, "llamacpp", "Q8_0", tmp_path / "small", quiet())
+    made = convert(source_model(small.path), HUGGING_FACE, tmp_path / "out", quiet())
+    (found,) = made.sameness
+    assert (found.least_top1_agreement, found.most_difference) == sameness.LIMITS_ROUNDED
+    assert found.top1_agreement is not None
+    assert found.top1_agreement > 0.97
+
+
+def test_a_gguf_of_an_unknown_architecture_is_bad_input(folder: Path, tmp_path: Path) -> None:
+    installed("optimum")
+    whole = (folder.parent / "edgewright-lm-f16.gguf").read_bytes()
+    model = tmp_path / "toast.gguf"
+    model.write_bytes(whole.replace(b"llama", b"toast"))
+    with pytest.raises(BadInput, match="toast"):
+        convert(source_model(model), HUGGING_FACE, tmp_path / "out", quiet())
+    assert entries() == []
+
+
+def test_an_mlx_folder_is_restored_for_everybody_else(folder: Path, tmp_path: Path) -> None:
+    installed("mlx")
+    small = quantize(source_model(folder), "mlx", "8bit", tmp_path / "small", quiet())
+    made = convert(source_model(small.path), ONNX, tmp_path / "out", quiet())
+    assert [found.converter for found in made.sameness] == ["mlx-lm", "onnxruntime-genai's model builder"]
+    assert all(found.holds and found.top1_agreement == 1.0 for found in made.sameness)
+
+
+def test_onnx_is_compiled_for_a_chip_and_answers_alike_on_the_emulator(tmp_path: Path) -> None:
+    installed("qnn")
+    bare = source_model(vision_onnx(tmp_path / "tiny.onnx"))
+    source = replace(bare, calibration=images(tmp_path / "images.npz"))
+    made = convert(source, QNN_CONTEXT, tmp_path / "out", quiet())
+    (found,) = made.sameness
+    assert (made.format, made.options["target"], made.original) == (QNN_CONTEXT, "sm8650", False)
+    assert "QNN against ONNX Runtime on 32 calibration samples" in found.compared
+    assert found.holds
+    assert source_model(made.path).profile.format is QNN_CONTEXT
+    other = convert(source, QNN_CONTEXT, tmp_path / "other", quiet(), options={"target": "sm8450"})
+    assert other.options["target"] == "sm8450"
+    assert len(entries()) == 2  # one is not taken for the other
+    with pytest.raises(BadInput, match="sm9999"):
+        convert(source, QNN_CONTEXT, tmp_path / "bad", quiet(), options={"target": "sm9999"})
+    with pytest.raises(BadInput, match="calibration data"):
+        convert(bare, QNN_CONTEXT, tmp_path / "bare", quiet())
 
 
 def test_asked_again_it_comes_from_the_cache(folder: Path) -> None:
@@ -112,7 +187,12 @@ def test_quantizing_takes_the_road_by_itself(
     made = quantize(source_model(folder), framework, precision, tmp_path / "out", quiet())
     assert made.framework == framework
     assert made.contents.bits_per_weight < 16
-    assert [found.holds for found in made.sameness] == [True]
+    *roads, own = made.sameness
+    assert [found.holds for found in roads] == [True]
+    assert own.holds
+    assert own.top1_agreement is not None
+    assert own.top1_agreement > 0.95
+    assert own.converter == f"{made.framework_title} {precision}"
 
 
 def spoil(path: Path, **changes: object) -> None:
@@ -120,7 +200,7 @@ def spoil(path: Path, **changes: object) -> None:
     path.write_text(json.dumps({**config, **changes}))
 
 
-@pytest.mark.parametrize("target", [GGUF, ONNX])
+@pytest.mark.parametrize("target", [GGUF, ONNX, OPENVINO])
 def test_an_architecture_nobody_knows(copy: Path, target: ModelFormat, tmp_path: Path) -> None:
     spoil(copy / "config.json", architectures=["ToasterForCausalLM"], model_type="toaster")
     with pytest.raises(BadInput, match=r"does not know the architecture.*[Tt]oaster"):

@@ -203,10 +203,10 @@ def _layer(number: int, name: str, kind: str, data: str = "") -> str:
     return f'<layer id="{number}" name="{name}" type="{kind}" version="opset1">{content}{ports}</layer>'
 
 
-def make_tflite(path: Path) -> Path:
-    """A fully connected layer 16 → 4 with INT8 weights and an INT32 bias, float in and out."""
+def make_tflite(path: Path, weights: bytes = bytes(64)) -> Path:
+    """A fully connected layer 16 → 4 with INT8 weights (scale 1) and an INT32 bias of 0, float in and out."""
     builder = flatbuffers.Builder(1024)
-    buffers = [_buffer(builder, data) for data in (b"", bytes(64), bytes(16))]
+    buffers = [_buffer(builder, data) for data in (b"", weights, bytes(16))]
     tensors = [
         _tflite_tensor(builder, "x", 0, (1, 16), 0, signature=(-1, 16)),
         _tflite_tensor(builder, "w", 9, (4, 16), 1, scales=4),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise, permutations, product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.conversion.catalogue import read_closed, read_converters
@@ -125,6 +125,7 @@ def test_of_two_roads_with_as_many_steps_the_quicker_is_taken() -> None:
     assert plan([HF], [ONNX], LANGUAGE, [slow, quick], SIZE, waiting).steps[0].converter is slow
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(edges, st.sets(st.sampled_from(FORMS), min_size=1), st.sampled_from(FORMS))
 def test_a_road_is_connected_and_none_is_shorter(
     converters: list[Converter], forms: set[ModelFormat], target: ModelFormat

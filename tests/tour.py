@@ -32,6 +32,7 @@ from gui.wizard.pages.attach import PLACES, STEPS, attach_pages
 from gui.wizard.pages.benchmark import BenchmarkPage, Phase
 from gui.wizard.pages.history import HistoryPage
 from gui.wizard.pages.model import ModelPage
+from gui.wizard.pages.optimization import OptimizationPage
 from gui.wizard.pages.recommendation import RecommendationPage
 from gui.wizard.shell import Shell
 
@@ -125,6 +126,17 @@ class Tour:
         self._wait(result, lambda: result.state.primary != "", SOON_S)
         self._camera.shoot("result", slug)
 
+    def stages(self) -> None:
+        """The model that was chosen last, from the original to proof."""
+        page = self._visit("stages")
+        assert isinstance(page, OptimizationPage)
+        self._camera.shoot("stages", "begins")
+        self._shell.go_on()
+        self._wait(page, lambda: not page.running or _is_running(page, "acceleration"), BENCHMARK_S)
+        self._camera.shoot("stages", "running")
+        self._wait(page, lambda: not page.running and page.view.isVisible(), BENCHMARK_S)
+        self._camera.shoot("stages", "validated")
+
     def places(self) -> None:
         history = self._visit("history")
         assert isinstance(history, HistoryPage)
@@ -213,6 +225,10 @@ def _some_pairs(page: BenchmarkPage) -> bool:
     return len(measured) > 1 or any(len(track.ratios) > 3 for track in measured)
 
 
+def _is_running(page: OptimizationPage, step: str) -> bool:
+    return page.cards[step].chip.text() == page.tr("running")
+
+
 def tour(out: Path, sizes: list[Size], pages: set[str], models: list[str]) -> list[Path]:
     """The pictures, in the order they were taken. Raises NotReached."""
     given: list[Services] = []
@@ -232,6 +248,7 @@ def tour(out: Path, sizes: list[Size], pages: set[str], models: list[str]) -> li
         guide = Tour(window, given[0], camera)
         for model in _chosen(guide.models(), models):
             guide.wizard(model)
+        guide.stages()
         guide.places()
     return camera.saved
 

@@ -12,13 +12,13 @@ from PySide6.QtCore import QPointF, QSize, Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QWidget
 
-from gui.charts.plot import Chart, QuietAxis, short_number
+from gui.charts.plot import AXIS_PX, Chart, QuietAxis, short_number
 from gui.theme.hues import Hue
 from gui.theme.theme import theme
 
 THICKNESS = 0.5
 ROW_PX = 44
-AXIS_PX = 46
+BELOW_PX = 46  # the ticks' texts and the unit
 CAP = 0.14  # of a row, the end of a whisker
 ROOM = 0.05  # of the width, left and right of what is drawn
 TICKS = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 32, 64)
@@ -57,7 +57,7 @@ class WaterfallChart(Chart):
         self.plot.showGrid(x=True, alpha=1.0)
         self.plot.vb.disableAutoRange()
         self.plot.vb.invertY(True)
-        self.x_axis.setLabel(unit)
+        self._unit = unit
         self.recolor()
 
     @property
@@ -94,6 +94,8 @@ class WaterfallChart(Chart):
         if not hasattr(self, "_original"):
             return
         colors = theme().colors
+        self.x_axis.setLabel(self._unit, **{"font-size": f"{AXIS_PX}px", "color": colors.muted})
+        self.x_axis.setHeight(BELOW_PX)
         dashed = pg.mkPen(colors.muted, width=1, style=Qt.PenStyle.DashLine)
         self._original.setPen(dashed)
         self._links.setPen(pg.mkPen(colors.muted, width=1, style=Qt.PenStyle.DotLine))
@@ -112,7 +114,7 @@ class WaterfallChart(Chart):
         return "\n".join(filter(None, [fall.label, factor, fall.note]))
 
     def _wanted_height(self) -> int:
-        return ROW_PX * max(len(self._falls), 3) + AXIS_PX
+        return ROW_PX * max(len(self._falls), 3) + BELOW_PX
 
     def _reach(self) -> tuple[float, float]:
         """In powers of ten, with the original always on it."""

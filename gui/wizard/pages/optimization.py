@@ -245,7 +245,7 @@ class OptimizationPage(Page):
 
     def _show_state(self, has_model: bool) -> None:
         done = self._record_shown and not self.running
-        status = " · ".join(filter(None, (self._what or self.tr("Preparing"), self._left)))
+        status = " · ".join(filter(None, (self._status, self._left)))
         stored = self.tr("Every decided stage is stored in History") if self._stages else ""
         self.set_state(
             status=status if self.running else self.documents.what or stored,
@@ -264,6 +264,13 @@ class OptimizationPage(Page):
         if done:
             return (self._again, self.documents.report_action)
         return (self._discard, self._resume) if self._cut_off else ()
+
+    @property
+    def _status(self) -> str:
+        step, _, what = self._what.partition(": ")
+        if step not in self.cards:
+            return self._what or self.tr("Preparing")
+        return ", ".join(filter(None, (work.step_name(step), what.replace(": ", ", "))))
 
     @property
     def _now(self) -> str:
@@ -299,7 +306,7 @@ class OptimizationPage(Page):
             self.add(widget)
         self.add(row)
         self._lay_out_charts()
-        stages = CardGrid(min_width=280)
+        stages = CardGrid(min_width=270, max_columns=len(Step))
         self.cards = {str(step): StageCard(step) for step in Step}
         for card in self.cards.values():
             stages.addWidget(card)
@@ -318,15 +325,13 @@ class OptimizationPage(Page):
             "Solid: kept. Hatched: dropped, and the next stage went on from before it. Lines: the interval."
         )
         wide = ChartCard(self.waterfall, note=note)
-        grid = CardGrid(min_width=380, weights=(600, 400))
-        small = CardGrid(min_width=280)
+        small = CardGrid(min_width=280, weights=(1, 1))
         self._charts = (wide, ChartCard(self.sizes), ChartCard(self.memory))
-        grid.addWidget(wide)
         for card in self._charts:
             card.failed.connect(self.show_error)
         for card in self._charts[1:]:
             small.addWidget(card)
-        self.add(grid)
+        self.add(wide)
         self.add(small)
 
     def _make_actions(self) -> None:

@@ -41,8 +41,7 @@ LIMITS = {"BF16": (0.95, 1.0), "F16": (0.98, 0.3)}
 LIMITS_EXACT = (0.99, 0.1)
 LIMITS_TENSOR = (0.99, 0.01)
 LIMITS_COMPILED = (0.75, 0.25)  # for a chip that computes with few bits
-# Of random weights, whose likeliest tokens are nearly even; one in the wrong place still lies far outside.
-LIMITS_RANDOM = (0.9, 0.3)
+LEAST_RANDOM = 0.9  # of random weights: their likeliest tokens are nearly even, and rounding decides
 # Of a source that is quantized already: engines round its activations each in their own way.
 LIMITS_ROUNDED = (0.9, 2.0)
 # Of what was quantized on purpose: they find what is broken. Quality is judged by the gates.
@@ -103,10 +102,9 @@ def _limits(before: ModelProfile, made: Artifact) -> Limits:
     """Of a converted language model."""
     if 0 < before.contents.bits_per_weight < WHOLE_BITS:
         return LIMITS_ROUNDED
-    if made.shape_only:
-        return LIMITS_RANDOM
     stored = made.contents.tensor_types
-    return next((LIMITS[name] for name in LIMITS if name in stored), LIMITS_EXACT)
+    least, most = next((LIMITS[name] for name in LIMITS if name in stored), LIMITS_EXACT)
+    return (LEAST_RANDOM if made.shape_only else least), most
 
 
 def is_quantized(made: Artifact, before: ModelProfile) -> bool:

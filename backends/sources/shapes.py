@@ -117,6 +117,7 @@ def _config(shape: Shape, dtype: str) -> dict[str, Any]:
         "unk_token_id": UNKNOWN,
         "bos_token_id": BEGIN,
         "eos_token_id": END,
+        "pad_token_id": END,  # a family's own default may lie beyond a smaller vocabulary
         SHAPE_ONLY_KEY: SHAPE_ONLY_WORDS,
     }
 

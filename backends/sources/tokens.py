@@ -17,7 +17,8 @@ from backends.sources.protobuf import content, integer, real
 
 UNKNOWN, BEGIN, END, NO_PAD = 0, 1, 2, -1
 SPACE = "▁"
-_SPECIAL = ("<unk>", "<s>", "</s>")
+# llama.cpp looks for the last in every model that is called Phi-3, and does not load one that has it not.
+_SPECIAL = ("<unk>", "<s>", "</s>", "<|endoftext|>")
 _BYTES = tuple(f"<0x{value:02X}>" for value in range(256))
 _SINGLE = tuple(letter for letter in printable if letter.isprintable() and letter != " ")
 _NORMAL_PIECE, _UNKNOWN_PIECE, _CONTROL_PIECE, _BYTE_PIECE = 1, 2, 3, 6  # ModelProto.SentencePiece.Type

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from backends.actions.convert import converters
+from backends.actions.engines import environments
 from backends.domain.hardware import HardwareProfile
 from backends.domain.model import SourceModel
 from backends.frameworks import registry
@@ -25,6 +26,13 @@ def recommend_for(
     weights: Weights | None = None,
     target: str = THIS_MACHINE,
 ) -> Recommendation:
+    known = {**_tools(), **availability}
     return recommend(
-        source, hardware, registry.manifests(), availability, rule_book(), weights, target, converters()
+        source, hardware, registry.manifests(), known, rule_book(), weights, target, converters()
     )
+
+
+def _tools() -> dict[str, Availability]:
+    """Judged by what is installed: a tool is asked nothing."""
+    known = environments()
+    return {tool.name: known.missing(tool) or Availability(tool.name, True) for tool in registry.tools()}

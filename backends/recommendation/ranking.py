@@ -92,13 +92,14 @@ def recommend(
     """Rank what can be made of ``source`` here, and say for every other framework why not.
 
     ``converters``: a framework that takes the model only after a conversion is ranked like any other.
+    ``availability`` tells of the tools among them, too.
     """
     rule = rules.rule_for(hardware, target)
     model = source.profile
     candidates: list[Candidate] = []
     ruled_out: list[RuledOut] = []
     for manifest in manifests:
-        road = _road(manifest, source, converters)
+        road = _road(manifest, source, converters, availability)
         obstacle = _obstacle(manifest, source, availability, road)
         if obstacle is not None:
             ruled_out.append(obstacle)
@@ -202,12 +203,19 @@ def _worthwhile(spec: PrecisionSpec, model: ModelProfile) -> bool:
     )
 
 
-def _road(manifest: Manifest, source: SourceModel, converters: Sequence[Converter]) -> Road | None:
-    """How the model gets to the framework; ``None`` where no converter leads there."""
+def _road(
+    manifest: Manifest,
+    source: SourceModel,
+    converters: Sequence[Converter],
+    availability: Mapping[str, Availability],
+) -> Road | None:
+    """How the model gets to the framework, by what is here if it can; ``None`` where nothing leads there."""
+    here = {name for name, answer in availability.items() if answer.available}
+    absent = {edge.framework: 0.0 for edge in converters if edge.framework not in here}
     contents = source.profile.contents
     size = Size(contents.parameters, contents.weight_bytes)
     try:
-        return plan(source.forms, manifest.takes, source.profile.kind, converters, size)
+        return plan(source.forms, manifest.takes, source.profile.kind, converters, size, absent)
     except NoRoad:
         return None
 

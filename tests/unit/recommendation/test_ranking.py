@@ -160,3 +160,18 @@ def test_a_framework_is_reached_through_a_conversion_and_says_so() -> None:
     ranking = recommend(folder, machine(), ALL, without, RULES, converters=converters)
     assert ranking.candidates == ()  # the converter's libraries come with Olive's environment
     assert "must first be converted to GGUF" in ranking.ruled_out[0].reason
+
+
+@pytest.mark.parametrize(
+    ("installed", "reached"),
+    [(("optimum",), True), (("olive",), True), (("optimum", "olive"), True), ((), False)],
+)
+def test_any_road_whose_environments_are_there_will_do(installed: tuple[str, ...], reached: bool) -> None:
+    """In one step with optimum-intel, or through ONNX with Olive's environment."""
+    converters = read_converters(resources() / "rules" / "converters.toml")
+    folder = replace(source(), forms={ModelFormat.HUGGING_FACE: Path("hf")})
+    openvino = manifest("openvino", ModelFormat.OPENVINO)
+    here = available("openvino", *installed)
+    ranking = recommend(folder, machine(), [openvino], here, RULES, converters=converters)
+    assert bool(ranking.candidates) is reached
+    assert (ranking.ruled_out == ()) is reached

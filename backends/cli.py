@@ -25,6 +25,7 @@ from backends.commands import (
     proving,
     sourcing,
     tuning,
+    workflows,
 )
 from backends.commands.adding import Command, Render
 from backends.domain.errors import EdgewrightError, JobCancelled
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 CANCELLED = 130
 # In the order of the help.
 TOPICS = (
-    *(looking, sourcing, preparing, making, tuning),
+    *(looking, sourcing, preparing, making, tuning, workflows),
     *(measuring, modes, optimizing, installing, proving, clearing),
 )
 

@@ -21,7 +21,14 @@ from backends.domain.metric import (
     Workload,
 )
 from backends.domain.model import ModelFormat, SourceModel, TensorContents
-from backends.frameworks.base import Availability, FinetuneRequest, OptimizeRequest
+from backends.frameworks.base import (
+    Availability,
+    FinetuneRequest,
+    OptimizeRequest,
+    PassesRequest,
+    Planned,
+    WorkflowPass,
+)
 from backends.frameworks.converters.base import Converted, ConvertRequest, Reference, ReferenceRequest
 
 P = TypeVar("P")
@@ -132,6 +139,10 @@ REFERENCE: Task[ReferenceRequest, Reference] = Task("reference", ReferenceReques
 HUB_PLAN: Task[HubPlanRequest, HubPlan] = Task("hub_plan", HubPlanRequest, HubPlan)
 HUB_FETCH: Task[HubFetchRequest, Path] = Task("hub_fetch", HubFetchRequest, Path)
 OPTIMIZE: Task[OptimizeRequest, Artifact] = Task("optimize", OptimizeRequest, Artifact)
+PLAN: Task[OptimizeRequest, Planned] = Task("plan", OptimizeRequest, Planned)
+PASSES: Task[PassesRequest, tuple[WorkflowPass, ...]] = Task(
+    "passes", PassesRequest, tuple[WorkflowPass, ...]
+)
 FINETUNE: Task[FinetuneRequest, FineTuned] = Task("finetune", FinetuneRequest, FineTuned)
 OPEN: Task[OpenRequest, LoadedEngine] = Task("open", OpenRequest, LoadedEngine)
 MEASURE: Task[WorkRequest, Measurement] = Task("measure", WorkRequest, Measurement)
@@ -144,7 +155,7 @@ INFER: Task[InferRequest, Path] = Task("infer", InferRequest, Path)
 TASKS: dict[str, Task[Any, Any]] = {
     task.name: task
     for task in (
-        *(PROBE, THROUGHPUT, ASSESS, INSPECT, CONVERT, REFERENCE, OPTIMIZE, FINETUNE),
+        *(PROBE, THROUGHPUT, ASSESS, INSPECT, CONVERT, REFERENCE, OPTIMIZE, PLAN, PASSES, FINETUNE),
         *(HUB_PLAN, HUB_FETCH),
         *(OPEN, MEASURE, MEMORY, LOGITS, CHOOSE, TOKENIZE, INFER),
     )

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +23,7 @@ from backends.domain.events import Event, Result, Sample
 from backends.domain.hardware import Throughput
 from backends.domain.hub import HubPlan
 from backends.domain.model import SourceModel
+from backends.frameworks.base import OptimizeRequest
 from backends.frameworks.converters import base as converters
 from backends.jobs import wire
 from backends.jobs.outcome import as_event
@@ -35,6 +37,8 @@ from backends.jobs.spec import (
     INSPECT,
     OPEN,
     OPTIMIZE,
+    PASSES,
+    PLAN,
     PROBE,
     REFERENCE,
     THROUGHPUT,
@@ -44,6 +48,7 @@ from backends.jobs.spec import (
     Inspected,
     InspectRequest,
     JobSpec,
+    OpenRequest,
     ThroughputRequest,
 )
 
@@ -173,16 +178,30 @@ class Worker:
             return load_adapter(spec.framework).probe(spec.payload.hardware)
         if spec.task in BY_ADAPTER:
             work: Callable[..., Any] = getattr(load_adapter(spec.framework), spec.task.name)
-            return work(spec.payload, context)
+            return work(settled(spec), context)
         if spec.task.name in WITHOUT_FRAMEWORK:
             return WITHOUT_FRAMEWORK[spec.task.name](spec.payload, context)
         if spec.task == OPEN:
             self._close_session()
-            self._session = WorkerSession.open(load_adapter(spec.framework), spec.payload, spec.framework)
+            self._session = WorkerSession.open(load_adapter(spec.framework), settled(spec), spec.framework)
             return self._session.engine
         if self._session is None:
             raise RuntimeError(f"{spec.task.name} before open")
         return self._session.answer(spec, context)
+
+
+def settled(spec: JobSpec[Any, Any]) -> Any:
+    """The payload with its options checked against the framework's manifest, and the defaults put in."""
+    from backends.frameworks.registry import manifest
+
+    request, known = spec.payload, manifest(spec.framework)
+    if isinstance(request, OptimizeRequest):
+        options = known.settings(request.options, request.kind, request.precision)
+        return replace(request, options=options)
+    if isinstance(request, OpenRequest):
+        load = known.load_settings(request.options.options, request.artifact.kind)
+        return replace(request, options=replace(request.options, options=load))
+    return request
 
 
 def measure_throughput(request: ThroughputRequest, job: WorkerContext) -> Throughput:
@@ -233,7 +252,7 @@ def hub_fetch(request: HubFetchRequest, job: WorkerContext) -> Path:
     return request.folder
 
 
-BY_ADAPTER = (OPTIMIZE, FINETUNE)  # the adapter's method has the task's name
+BY_ADAPTER = (OPTIMIZE, PLAN, PASSES, FINETUNE)  # the adapter's method has the task's name
 WITHOUT_FRAMEWORK: dict[str, Callable[[Any, WorkerContext], Any]] = {
     THROUGHPUT.name: measure_throughput,
     ASSESS.name: assess,

@@ -14,15 +14,30 @@ import onnx
 import onnxruntime
 import pytest
 
+from backends.actions import olive as workflows
+from backends.actions.artifacts import load_artifact
+from backends.assessment.bundled import read_bundle
+from backends.assessment.source import source_model
 from backends.domain.errors import BadInput, JobCancelled, JobFailed
 from backends.domain.metric import TokenMeasurement, TokenWorkload
 from backends.domain.model import ModelKind
+from backends.domain.trial import ORIGINAL
+from backends.storage.paths import resources
 from tests.contract import onnx_models, tiny_models
-from tests.contract.managed import Framework, agreement, bundled_language_model, cosine, logits, stop_at
+from tests.contract.managed import (
+    Framework,
+    agreement,
+    bundled_language_model,
+    cosine,
+    logits,
+    quiet,
+    stop_at,
+)
 from tests.fault.killing import MARK, living
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
+DIGITS = resources() / "models" / "edgewright-digits"
 LANGUAGE, VISION = ModelKind.LANGUAGE, ModelKind.VISION
 IDS = (1, *range(300, 363))
 
@@ -131,3 +146,65 @@ def test_nothing_is_sent_and_no_id_of_the_machine_is_made(
         asked, _, _ = select.select([proxy], [], [], 0)
     assert not asked, "Olive wanted to send something"
     assert not [path for path in home.rglob("*") if "Microsoft" in path.parts]
+
+
+def test_a_search_measures_every_candidate_and_keeps_the_quickest_that_is_good(
+    olive: Framework, tmp_path: Path
+) -> None:
+    source = read_bundle(DIGITS, bundled=True)
+    out = tmp_path / "found"
+    done = workflows.run(source, "", out, quiet(), "search", options={"max_drop": 0.02})
+    original, *tried = done.trials
+    assert (original.name, len(tried)) == (ORIGINAL, 6)
+    for trial in (original, *tried):
+        assert not trial.failure
+        assert set(trial.metrics) == {"accuracy", "latency_ms", "size_bytes"}
+        assert trial.metrics["latency_ms"] > 0
+    chosen = next(trial for trial in tried if trial.chosen)
+    good = [trial for trial in tried if trial.metrics["accuracy"] >= 0.98 * original.metrics["accuracy"]]
+    assert chosen.metrics["latency_ms"] == min(trial.metrics["latency_ms"] for trial in good)
+    assert done.artifact.precision in ("INT8_DYNAMIC", "INT8_STATIC", "FP16")
+    assert load_artifact(out).hashes == done.artifact.hashes
+    with olive.open(done.artifact) as engine, np.load(DIGITS / "eval.npz") as images:
+        inputs = tmp_path / "in.npz"
+        np.savez(inputs, image=images["images"])
+        scores = np.load(engine.infer(inputs, tmp_path / "out.npz"))
+        right = scores[scores.files[0]].argmax(-1) == images["labels"]
+    assert right.mean() >= 0.95
+
+
+def test_a_search_judges_language_models_by_their_perplexity(olive: Framework, tmp_path: Path) -> None:
+    source = source_model(bundled_language_model())
+    done = workflows.run(source, "", tmp_path / "found", quiet(), "search", options={"max_drop": 0.05})
+    original, *tried = done.trials
+    assert len(tried) == 4
+    assert all(trial.metrics["perplexity"] >= 0.99 * original.metrics["perplexity"] for trial in tried)
+    assert sum(trial.chosen for trial in tried) == 1
+    with olive.open(done.artifact) as engine:
+        assert logits(engine, IDS).shape[0] == len(IDS)
+
+
+@pytest.mark.parametrize(
+    ("model", "precision"), [("edgewright-digits", "INT8_DYNAMIC"), ("edgewright-lm/hf", "INT4")]
+)
+def test_olive_chooses_passes_of_its_own(
+    olive: Framework, tmp_path: Path, model: str, precision: str
+) -> None:
+    folder = DIGITS.parent / model
+    source = source_model(folder) if model.endswith("hf") else read_bundle(folder, bundled=True)
+    planned = workflows.plan(source, precision, quiet(), "auto")
+    done = workflows.run(source, precision, tmp_path / "made", quiet(), "auto")
+    kept = json.loads((tmp_path / "made" / "workflow.json").read_text())
+    assert kept == json.loads(planned.workflow)
+    assert planned.notes == done.artifact.warnings[: len(planned.notes)]
+    assert done.artifact.size_bytes < source.profile.size_bytes
+    assert done.artifact.contents.bits_per_weight < 16
+
+
+def test_what_a_workflow_can_be_made_of_is_olives_own_list(olive: Framework) -> None:
+    known = {one.name: one for one in workflows.passes(quiet())}
+    assert len(known) > 50
+    assert known["IncQuantization"].lacking == ("neural-compressor",)
+    narrow = {one.name for one in workflows.passes(quiet(), "cpu", "int8")}
+    assert "OnnxStaticQuantization" in narrow
+    assert not narrow & {"NVModelOptQuantization", "QNNPreprocess", "OnnxFloatToFloat16"}

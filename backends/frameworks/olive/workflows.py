@@ -6,7 +6,6 @@ on any machine.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,10 @@ from backends.frameworks.base import OptimizeRequest
 Workflow = dict[str, Any]
 
 SOURCE, OUTPUT, CACHE = "{source}", "{output}", "{cache}"
-SAMPLES, READER = "{samples}", "{reader}"
+SAMPLES, EVALUATION, READER = "{samples}", "{evaluation}", "{reader}"
+HF, ONNX = "HfModel", "ONNXModel"
 CALIBRATION = "calibration"
-READER_FILE = Path(__file__).with_name("npz_reader.py")
-CODE = ("user_script", "script_dir", "model_script", "model_loader", "aml_config", "docker_config")
+READER_FILE = Path(__file__).with_name("olive_side.py")
 METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 
 
@@ -35,11 +34,13 @@ class Places:
     output: Path
     cache: Path
     samples: Path | None = None
+    evaluation: Path | None = None
 
     def words(self) -> dict[str, str]:
         named = {SOURCE: self.source, OUTPUT: self.output, CACHE: self.cache, READER: READER_FILE}
         found = {word: str(path) for word, path in named.items()}
-        return {**found, SAMPLES: str(self.samples)} if self.samples else found
+        given = {SAMPLES: self.samples, EVALUATION: self.evaluation}
+        return found | {word: str(path) for word, path in given.items() if path}
 
 
 def workflow(request: OptimizeRequest) -> Workflow:
@@ -52,45 +53,31 @@ def workflow(request: OptimizeRequest) -> Workflow:
             f"{request.kind.value} models.",
             "Start from the Hugging Face folder, or choose another precision.",
         )
+    return base(passes, HF if from_folder else ONNX)
+
+
+def base(passes: dict[str, Any], model_type: str) -> Workflow:
+    """These passes over a model, with calibration data where one of them asks for it."""
     made: Workflow = {
-        "input_model": {"type": "HfModel" if from_folder else "ONNXModel", "model_path": SOURCE},
-        "systems": {"local": _local()},
-        "host": "local",
-        "target": "local",
+        "input_model": {"type": model_type, "model_path": SOURCE},
         "passes": passes,
         "evaluate_input_model": False,
-        "output_dir": OUTPUT,
-        "cache_dir": CACHE,
         "log_severity_level": 1,
+        **places(),
     }
-    if any("data_config" in one for one in passes.values()):
-        made["data_configs"] = [_calibration()]
+    if any(value == CALIBRATION for _, value in entries(passes)):
+        made["data_configs"] = [npz_data(CALIBRATION, SAMPLES)]
     return made
 
 
-def edited(path: Path) -> Workflow:
-    """A workflow of the user's own. Raises BadInput when it is none, or would run code from files."""
-    try:
-        made = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"The workflow “{path}” cannot be read: {error}.", "It must be JSON.") from error
-    if not isinstance(made, dict) or not isinstance(made.get("passes"), dict) or not made["passes"]:
-        raise BadInput(f"“{path}” is no Olive workflow: it has no passes.", "Start from an artifact's own.")
-    for key, value in _entries(made):
-        if key in CODE and value not in (None, READER):
-            raise BadInput(
-                f"The workflow “{path}” would run code from a file (“{key}”).",
-                "Code that comes with a workflow is never run; remove it.",
-            )
-    # Where it reads, writes and runs is not for the file to say.
+def places() -> Workflow:
+    """Where a workflow runs and writes: always the same."""
     return {
-        **made,
         "systems": {"local": _local()},
         "host": "local",
         "target": "local",
         "output_dir": OUTPUT,
         "cache_dir": CACHE,
-        "input_model": {**made.get("input_model", {}), "model_path": SOURCE},
     }
 
 
@@ -105,12 +92,20 @@ def filled(template: Any, places: Places) -> Any:
 
 
 def needs_samples(made: Workflow) -> bool:
-    return any(value == SAMPLES for _, value in _entries(made))
+    return any(value == SAMPLES for _, value in entries(made))
+
+
+def needs_evaluation(made: Workflow) -> bool:
+    return any(value == EVALUATION for _, value in entries(made))
 
 
 def pass_types(made: Workflow) -> tuple[str, ...]:
-    """The passes in their order. Raises BadInput for one without a type."""
-    types = [one.get("type") if isinstance(one, dict) else None for one in made["passes"].values()]
+    """The passes in their order, alternatives too. Raises BadInput for one without a type."""
+    types = [
+        one.get("type") if isinstance(one, dict) else None
+        for group in made["passes"].values()
+        for one in (group if isinstance(group, list) else [group])
+    ]
     if not all(isinstance(name, str) for name in types):
         raise BadInput(
             "A pass of the workflow has no type.", "Each needs one, such as OnnxDynamicQuantization."
@@ -162,13 +157,18 @@ def _static(options: Mapping[str, Option]) -> dict[str, Any]:
     }
 
 
-def _calibration() -> dict[str, Any]:
+def npz_data(name: str, path: str, judged_by: str = "") -> dict[str, Any]:
+    """Samples of an .npz file by input name, one at a time; labelled where a model is judged by them."""
     return {
-        "name": CALIBRATION,
+        "name": name,
         "type": "DataContainer",
         "user_script": READER,
-        "load_dataset_config": {"type": "edgewright_npz", "path": SAMPLES},
+        "load_dataset_config": {
+            "type": "edgewright_labelled_npz" if judged_by else "edgewright_npz",
+            "path": path,
+        },
         "pre_process_data_config": {"type": "skip_pre_process"},
+        **({"post_process_data_config": {"type": judged_by}} if judged_by else {}),
         "dataloader_config": {"batch_size": 1, "shuffle": False},
     }
 
@@ -178,12 +178,12 @@ def _local() -> dict[str, Any]:
     return {"type": "LocalSystem", "accelerators": [accelerator]}
 
 
-def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+def entries(value: Any) -> Iterator[tuple[str, Any]]:
     """Every key with its value, to any depth."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key, inner
-            yield from _entries(inner)
+            yield from entries(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _entries(inner)
+            yield from entries(inner)

@@ -50,43 +50,20 @@ def test_paths_come_in_when_it_is_run(tmp_path: Path) -> None:
     assert workflows.READER_FILE.is_file()
 
 
-def test_an_edited_workflow_keeps_its_passes_and_nothing_of_its_places(tmp_path: Path) -> None:
-    made = workflows.workflow(request(ONNX, VISION, "INT8_DYNAMIC"))
-    made["passes"]["again"] = {"type": "OnnxFloatToFloat16"}
-    made |= {"output_dir": "/etc", "systems": {"local": {"type": "Docker"}}}
-    path = tmp_path / "workflow.json"
-    path.write_text(json.dumps(made))
-    found = workflows.edited(path)
-    assert workflows.pass_types(found) == ("OnnxDynamicQuantization", "OnnxFloatToFloat16")
-    assert found["output_dir"] == workflows.OUTPUT
-    assert found["systems"]["local"]["type"] == "LocalSystem"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "not json",
-        "[]",
-        '{"passes": {}}',
-        '{"passes": {"a": {"type": "X", "user_script": "evil.py"}}}',
-        '{"passes": {"a": {"type": "X"}}, "data_configs": [{"script_dir": "/tmp"}]}',
-    ],
-)
-def test_a_workflow_that_is_none_or_runs_code_is_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "workflow.json"
-    path.write_text(text)
-    with pytest.raises(BadInput):
-        workflows.edited(path)
-
-
 def test_the_catalogue_says_what_suits(tmp_path: Path) -> None:
     entry = {"supported_accelerators": ["cpu"], "supported_precisions": ["int8"]}
-    passes = {"Small": entry, "Extra": {**entry, "extra_dependencies": ["inc"]}}
-    (tmp_path / "olive_config.json").write_text(json.dumps({"passes": passes}))
-    found = read(tmp_path)
-    assert suitable(found, "cpu", "int8") == ("Small",)
+    passes = {
+        "Small": entry,
+        "Extra": {**entry, "extra_dependencies": ["inc"]},
+        "Named": {**entry, "extra_dependencies": ["there"]},
+    }
+    data = {"passes": passes, "extra_dependencies": {"inc": ["neural-compressor>=2", "there"]}}
+    (tmp_path / "olive_config.json").write_text(json.dumps(data))
+    found = read(tmp_path, has=lambda package: package == "there")
+    assert [one.name for one in suitable(found, "CPU", "INT8")] == ["Small", "Extra", "Named"]
+    assert [one.lacking for one in found] == [(), ("neural-compressor",), ()]
     assert suitable(found, "gpu", "int8") == ()
-    check(found, ["small"], "cpu")
+    check(found, ["small", "named"], "cpu")
     for wanted, device in (("Unknown", "cpu"), ("Extra", "cpu"), ("Small", "npu")):
         with pytest.raises(BadInput):
             check(found, [wanted], device)
@@ -95,4 +72,6 @@ def test_the_catalogue_says_what_suits(tmp_path: Path) -> None:
 
 
 def test_any_is_any() -> None:
-    assert Pass("P", ("*",), ("*",), False, ()).suits("npu", "int3")
+    one = Pass("P", ("*",), ("*",), False)
+    assert one.suits("npu", "int3")
+    assert Pass("P", ("npu",), ("int8",), False).suits("*")

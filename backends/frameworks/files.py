@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,16 @@ def writing(folder: Path, needed_bytes: int = 0) -> Iterator[None]:
         if "no space left" in str(error).lower() or shutil.disk_usage(folder).free < 1_000_000:
             raise _no_room(folder, needed_bytes) from error
         raise
+
+
+@contextmanager
+def scratch_in(output: Path) -> Iterator[Path]:
+    """A hidden folder of the job's own beside what it makes, gone afterwards."""
+    folder = Path(tempfile.mkdtemp(dir=output, prefix=".work-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def folder_bytes(folder: Path) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import platform
 import sys
 import tomllib
 from functools import cache
@@ -77,7 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
         packages=data["packages"],
         environment=data.get("environment", ""),
         capabilities=tuple(data.get("capabilities", ())),
-        emulated=data.get("emulated", False),
+        emulated=platform.machine() in data.get("emulated_on", ()),
         isolation_reason=data.get("isolation_reason", ""),
         acceleration=tuple(_knob(entry) for entry in data.get("acceleration", ())),
         options=tuple(_option(entry) for entry in data.get("options", ())),

@@ -46,6 +46,11 @@ def find_tokenizer(models: Sequence[Path], options: Mapping[str, Option]) -> Pat
     return next((path for path in candidates if path.is_file()), None)
 
 
+def named_tokenizer(options: Mapping[str, Option]) -> dict[str, Option]:
+    """What an artifact has to remember, so that it finds the tokenizer which the user has named."""
+    return {"tokenizer": str(Path(str(options["tokenizer"])).resolve())} if "tokenizer" in options else {}
+
+
 def copy_companions(source: Path, output: Path) -> None:
     """Keep the tokenizer with a converted model, so that its folder is complete by itself."""
     for name in COMPANIONS:

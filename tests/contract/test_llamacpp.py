@@ -140,7 +140,62 @@ def test_options_reach_the_tensors(worker: WorkerProcess, sources: Sources, tmp_
     assert by_name["blk.0.ffn_down.weight"] == "Q8_0"
     assert by_name["blk.1.attn_v.weight"] == "Q5_0"
     assert by_name["token_embd.weight"] == "Q2_K"
-    assert mixed.options == options
+    assert mixed.options.items() >= options.items()
+
+
+def test_a_pattern_that_would_do_nothing_is_refused(
+    worker: WorkerProcess, sources: Sources, tmp_path: Path
+) -> None:
+    source = sources.language[ModelFormat.GGUF]
+    with pytest.raises(BadInput, match="like “router”"):
+        optimize(worker, source, "Q4_K_M", tmp_path / "none", options={"tensor_types": "router=Q8_0"})
+    with pytest.raises(BadInput, match="F16 leaves no tensor"):
+        optimize(worker, source, "F16", tmp_path / "half", options={"tensor_types": "attn_v=Q8_0"})
+
+
+def test_what_a_tensor_could_not_be_is_said(worker: WorkerProcess, stories: Path, tmp_path: Path) -> None:
+    """Rows of 172 hold no block of any kind."""
+    made = optimize(worker, stories, "Q8_0", tmp_path / "out", options={"tensor_types": "0.ffn_down=Q6_K"})
+    assert "“blk.0.ffn_down.weight” was to be Q6_K and is F16." in made.warnings
+
+
+@pytest.mark.parametrize("imatrix", [False, True])
+def test_a_number_of_bits_per_weight_is_a_limit_that_is_used_up(
+    imatrix: bool, worker: WorkerProcess, sources: Sources, tmp_path: Path
+) -> None:
+    source = sources.language[ModelFormat.GGUF]
+    for bits in (3.0, 4.25, 6.0):
+        options = {"bits_per_weight": bits, "imatrix": imatrix, "imatrix_chunks": 2}
+        made = optimize(
+            worker, source, "Q4_K_M", tmp_path / f"{bits}", calibration=sources.text, options=options
+        )
+        tensors = gguf.GGUFReader(made.path).tensors
+        reached = 8 * sum(t.n_bytes for t in tensors) / sum(t.n_elements for t in tensors)
+        assert 0.93 * bits <= reached <= bits
+        assert made.options["reached_bits_per_weight"] == pytest.approx(float(reached), abs=1e-3)
+    with pytest.raises(BadInput, match="cannot be reached"):
+        optimize(worker, source, "Q4_K_M", tmp_path / "less", options={"bits_per_weight": 2.0})
+    small = optimize(worker, source, "Q8_0", tmp_path / "small")
+    with pytest.raises(BadInput, match="unquantized"):
+        optimize(worker, small.path, "Q4_K_M", tmp_path / "again", options={"bits_per_weight": 4.0})
+
+
+def test_types_within_a_limit_lose_less_than_one_type_for_all(
+    worker: WorkerProcess, engine: Engine, tmp_path: Path
+) -> None:
+    """The bundled model at the size of pure Q3_K: closer to the original by the choice alone."""
+    source = bundled_gguf()
+    pure = optimize(worker, source, "Q3_K_M", tmp_path / "pure", options={"pure": True})
+    bits = float(pure.options["reached_bits_per_weight"])
+    chosen = optimize(worker, source, "Q3_K_M", tmp_path / "chosen", options={"bits_per_weight": bits})
+    assert chosen.size_bytes <= pure.size_bytes
+    text = (source.parent / "eval.txt").read_text()[:6_000]
+    known = [perplexity(engine, one, text) for one in (original(source, "F16"), chosen, pure)]
+    assert known[0] < known[1] < known[2]
+
+
+def bundled_gguf() -> Path:
+    return ROOT / "resources" / "models" / "edgewright-lm" / "edgewright-lm-f16.gguf"
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ class LlamaCppAdapter:
     def open(self, artifact: Artifact, options: LoadOptions) -> Iterator[LlamaSession]:
         if artifact.format != ModelFormat.GGUF:
             raise BadInput(f"llama.cpp runs GGUF files; “{artifact.path}” is {artifact.format.value}.")
-        opened = read_open_options(options.options, self._types)
+        opened = read_open_options(options.options)
         device = pick(self._devices, options.device)
         with ExitStack() as stack:
             with self._log.collected() as pieces:

@@ -1,18 +1,20 @@
-"""The options a request may carry, checked and typed. Pure: names of ggml types are handed in."""
+"""The options of the manifest, typed; what needs ggml's own types is checked here. Pure.
+
+The worker has seen to names, kinds and ranges. Names of ggml types are handed in.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from backends.domain.artifact import Option
-from backends.domain.errors import BadInput
+from backends.frameworks.options import wrong
 
 TypeNumbers = Mapping[str, int]  # "Q4_K" -> 12
 
-IMATRIX_CHUNKS = 32
 _NO_WEIGHTS = {
     "COUNT",
     "I8",
@@ -34,8 +36,9 @@ class QuantizeOptions:
     pure: bool = False
     leave_output_tensor: bool = False
     tensor_types: tuple[tuple[str, int], ...] = ()  # regular expression on the tensor's name, type
+    bits_per_weight: float | None = None  # of the whole file, at most
     imatrix: bool = False  # weigh by an importance matrix also where the type does not need one
-    imatrix_chunks: int = IMATRIX_CHUNKS  # of 512 tokens
+    imatrix_chunks: int = 32  # of 512 tokens
 
 
 @dataclass(frozen=True)
@@ -53,120 +56,58 @@ class OpenOptions:
     repack: bool | None = None  # weights laid out anew for this processor's kernels
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Takes options out one by one, each checked; what is left over at the end is unknown."""
-
-    options: Mapping[str, Option]
-    types: TypeNumbers
-    taken: set[str] = field(default_factory=set)
-
-    def flag(self, name: str, default: bool) -> bool:
-        value = self._take(name, default)
-        if not isinstance(value, bool):
-            raise _wrong(name, value, "true or false")
-        return value
-
-    def choice(self, name: str) -> bool | None:
-        """A flag that may also be "auto": ``None``."""
-        if self._take(name, "auto") == "auto":
-            return None
-        return self.flag(name, False)
-
-    def number(self, name: str, default: int | None, least: int) -> int | None:
-        value = self._take(name, default)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise _wrong(name, value, f"a whole number, {least} or more")
-        return value
-
-    def type_name(self, name: str, default: str | None = None) -> str | None:
-        value = self._take(name, default)
-        return None if value is None else self.known_type(name, value)
-
-    def known_type(self, name: str, value: object) -> str:
-        spelled = {known.upper(): known for known in self.types}.get(str(value).upper())
-        if spelled is None:
-            raise _wrong(name, value, "a ggml type such as " + ", ".join(sorted(self.types)))
-        return spelled
-
-    def text(self, name: str) -> str:
-        return str(self._take(name, ""))
-
-    def finish(self, allowed: str) -> None:
-        unknown = sorted(set(self.options) - self.taken)
-        if unknown:
-            raise BadInput(f"llama.cpp knows no option “{unknown[0]}” for {allowed}.", self._known())
-
-    def _take(self, name: str, default: Option | None) -> Option | None:
-        self.taken.add(name)
-        return self.options.get(name, default)
-
-    def _known(self) -> str:
-        return f"Choose from: {', '.join(sorted(self.taken))}."
-
-
 def read_quantize_options(options: Mapping[str, Option], types: TypeNumbers) -> QuantizeOptions:
-    """Raises BadInput for an unknown option or a value that makes no sense."""
-    reader = _Reader(options, types)
+    """Raises BadInput for a type that ggml does not have, and for a pattern that cannot be searched for."""
 
-    def number_of(name: str) -> int | None:
-        spelled = reader.type_name(name)
-        return None if spelled is None else types[spelled]
+    def type_of(name: str) -> int | None:
+        return types[_known_type(name, options[name], types)] if name in options else None
 
-    made = QuantizeOptions(
-        number_of("output_tensor_type"),
-        number_of("token_embedding_type"),
-        reader.flag("pure", False),
-        reader.flag("leave_output_tensor", False),
-        _overrides(reader, types),
-        reader.flag("imatrix", False),
-        reader.number("imatrix_chunks", IMATRIX_CHUNKS, 1) or IMATRIX_CHUNKS,
+    limit = options.get("bits_per_weight")
+    return QuantizeOptions(
+        output_tensor_type=type_of("output_tensor_type"),
+        token_embedding_type=type_of("token_embedding_type"),
+        tensor_types=_overrides(str(options.get("tensor_types", "")), types),
+        bits_per_weight=None if limit is None else float(limit),
+        **_given(options, "pure", "leave_output_tensor", "imatrix", "imatrix_chunks"),
     )
-    reader.finish("quantizing")
-    return made
 
 
-def read_open_options(options: Mapping[str, Option], types: TypeNumbers) -> OpenOptions:
-    """Raises BadInput for an unknown option or a value that makes no sense."""
-    reader = _Reader(options, types)
-    made = OpenOptions(
-        reader.number("n_gpu_layers", None, -1),
-        reader.choice("flash_attn"),
-        reader.type_name("type_k", "F16") or "F16",
-        reader.type_name("type_v", "F16") or "F16",
-        reader.number("n_batch", 512, 1) or 512,
-        reader.number("n_ubatch", 512, 1) or 512,
-        reader.flag("mmap", True),
-        reader.flag("mlock", False),
-        reader.choice("repack"),
-    )
-    reader.finish("running")
-    return made
+def read_open_options(options: Mapping[str, Option]) -> OpenOptions:
+    """ "auto" leaves the choice to llama.cpp, as ``None`` does."""
+    known = _given(options, *OpenOptions.__dataclass_fields__)
+    chosen: dict[str, Any] = {name: None if value == "auto" else value for name, value in known.items()}
+    return OpenOptions(**chosen)
 
 
-def _overrides(reader: _Reader, types: TypeNumbers) -> tuple[tuple[str, int], ...]:
-    """``tensor_types``: "pattern=type" pairs separated by commas, first match counts."""
+def _given(options: Mapping[str, Option], *names: str) -> dict[str, Any]:
+    return {name: options[name] for name in names if name in options}
+
+
+def _overrides(text: str, types: TypeNumbers) -> tuple[tuple[str, int], ...]:
+    """ "pattern=type" pairs separated by commas; for each tensor the first that matches counts."""
     pairs = []
-    for entry in filter(None, reader.text("tensor_types").split(",")):
-        pattern, equals, name = entry.strip().rpartition("=")
-        if not (equals and pattern and _compiles(pattern)):
-            raise _wrong("tensor_types", entry, "pairs such as “ffn_down=Q6_K,attn_v=Q8_0”")
-        pairs.append((pattern, types[reader.known_type("tensor_types", name)]))
+    for entry in filter(None, text.split(",")):
+        pattern, _, name = entry.strip().rpartition("=")
+        if not pattern or not _compiles(pattern):
+            raise wrong("tensor_types", entry, "pairs such as “ffn_down=Q6_K,attn_v=Q8_0”")
+        pairs.append((pattern, types[_known_type("tensor_types", name, types)]))
     return tuple(pairs)
 
 
+def _known_type(option: str, value: object, types: TypeNumbers) -> str:
+    spelled = {known.upper(): known for known in types}.get(str(value).upper())
+    if spelled is None:
+        raise wrong(option, value, "a ggml type such as " + ", ".join(sorted(types)))
+    return spelled
+
+
 def _compiles(pattern: str) -> bool:
+    """Here, and in C++ as well, which ends the process at a group of a kind it does not have."""
     try:
         re.compile(pattern)
     except re.error:
         return False
-    return True
-
-
-def _wrong(name: str, value: object, wanted: str) -> BadInput:
-    return BadInput(f"The option “{name}” cannot be “{value}”.", f"Give {wanted}.")
+    return "(?" not in pattern.replace("(?:", "")
 
 
 def type_numbers(api: Any) -> dict[str, int]:

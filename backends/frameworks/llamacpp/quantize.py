@@ -8,9 +8,9 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from backends.domain.events import Log, Progress, Started
 from backends.domain.model import ModelFormat, ModelKind, TensorContents
 from backends.frameworks.base import JobContext, OptimizeRequest
 from backends.frameworks.generation import physical_cores
-from backends.frameworks.llamacpp import imatrix, quantlog
+from backends.frameworks.llamacpp import budget, harm, imatrix, quantlog
 from backends.frameworks.llamacpp.devices import Device
 from backends.frameworks.llamacpp.log import NativeLog
 from backends.frameworks.llamacpp.model import Model, check_gguf
 from backends.frameworks.llamacpp.options import (
     OpenOptions,
     QuantizeOptions,
+    TypeNumbers,
     read_quantize_options,
     type_numbers,
 )
@@ -58,12 +59,16 @@ def quantize(tools: Toolbox, request: OptimizeRequest, versions: dict[str, str],
     options = read_quantize_options(request.options, type_numbers(tools.api))
     job.emit(Started(f"Quantizing to {request.precision}"))
     plan = _plan(tools, request, file_type, options)
-    warnings = tuple(_judge(plan, request))
+    check_patterns(plan, options, request.precision)
     used: dict[str, Option] = dict(request.options)
     importance = None
     if plan.needs_imatrix or (options.imatrix and quantlog.is_quantized(request.precision)):
         importance, used["imatrix_tokens"] = _importance(tools, request, options, plan, job)
         used["imatrix"] = True
+    if options.bits_per_weight is not None:
+        options = _within(tools, request, options, plan, importance or {}, job)
+        plan = _plan(tools, request, file_type, options)
+    warnings = tuple(_judge(plan, request))
     target = request.output / file_name(request)
     _check_room(request.output, plan.size_bytes)
     params = _params(tools.api, file_type, options, request.threads or physical_cores())
@@ -71,6 +76,13 @@ def quantize(tools: Toolbox, request: OptimizeRequest, versions: dict[str, str],
         entries = imatrix.native(tools.api, importance)
         params.imatrix = entries
     _run(tools, request, target, params, plan, _IMATRIX_SHARE if importance else 0.0, job)
+    size_bytes, weights = harm.weight_bytes(target)
+    used["reached_bits_per_weight"] = round(8 * size_bytes / weights, 4)
+    if options.bits_per_weight is not None:
+        job.emit(
+            Log(f"{used['reached_bits_per_weight']:.3f} bits per weight, of {options.bits_per_weight:g}")
+        )
+    warnings += tuple(not_obeyed(harm.types_in(target), options, type_numbers(tools.api)))
     return Artifact(
         name=request.name or request.source.stem,
         framework="llamacpp",
@@ -170,6 +182,67 @@ def _judge(plan: Plan, request: OptimizeRequest) -> Iterator[str]:
     fallback = quantlog.fallback_warning(plan)
     if fallback:
         yield fallback
+
+
+def check_patterns(plan: Plan, options: QuantizeOptions, precision: str) -> None:
+    """Raises BadInput for a pattern that would do nothing."""
+    if options.tensor_types and not quantlog.is_quantized(precision):
+        raise BadInput(
+            f"{precision} leaves no tensor to choose another type for.",
+            "Choose a quantized precision for the others, such as Q8_0.",
+        )
+    matrices = [tensor.name for tensor in plan.matrices]
+    for pattern, _ in options.tensor_types:
+        if not any(re.search(pattern, name) for name in matrices):
+            raise BadInput(
+                f"No weight matrix has a name like “{pattern}”.",
+                f"There are {', '.join(matrices[:3])} and {max(0, len(matrices) - 3)} more.",
+            )
+
+
+def not_obeyed(found: Mapping[str, str], options: QuantizeOptions, types: TypeNumbers) -> Iterator[str]:
+    """A sentence for every tensor in the file whose type is not the one it was to get."""
+    names = {number: name for name, number in types.items()}
+    for tensor, kind in found.items():
+        asked = next((n for pattern, n in options.tensor_types if re.search(pattern, tensor)), None)
+        if asked is not None and kind.upper() not in (names[asked].upper(), "F32"):
+            yield f"“{tensor}” was to be {names[asked]} and is {kind}."
+
+
+def _within(
+    tools: Toolbox,
+    request: OptimizeRequest,
+    options: QuantizeOptions,
+    plan: Plan,
+    importance: imatrix.Importance,
+    job: JobContext,
+) -> QuantizeOptions:
+    """With a type for every matrix that the user has not named one for, together within the limit."""
+    assert options.bits_per_weight is not None
+    if plan.requantized or not quantlog.is_quantized(request.precision):
+        raise BadInput(
+            "Only an unquantized model and a quantized precision go with a number of bits per weight.",
+            "Choose the original model, and a precision such as Q4_K_M.",
+        )
+    named = [pattern for pattern, _ in options.tensor_types]
+    free = {
+        tensor.name: tensor
+        for tensor in plan.tensors
+        if quantlog.is_quantized(tensor.target) and not any(re.search(p, tensor.name) for p in named)
+    }
+
+    def step(fraction: float) -> None:
+        job.check_cancelled()
+        job.emit(Progress(None, f"Trying types, {fraction:.0%} of the matrices"))
+
+    tried = harm.matrices(tools.ggml_base, request.source, free, importance, step)
+    fixed = sum(harm.stored_bytes(t.target, t.elements) for t in plan.tensors if t.name not in free)
+    weights = sum(tensor.elements for tensor in plan.tensors)
+    smallest = sum(min(one.size_bytes for one in matrix.candidates) for matrix in tried)
+    chosen = budget.choose(tried, budget.limit_bytes(options.bits_per_weight, weights, fixed, smallest))
+    types = type_numbers(tools.api)
+    made = tuple(("^" + name.replace(".", r"\.") + "$", types[one.type]) for name, one in chosen.items())
+    return replace(options, tensor_types=(*options.tensor_types, *made))
 
 
 def _importance(

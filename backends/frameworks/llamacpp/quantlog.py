@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -27,8 +28,12 @@ class PlannedTensor:
     name: str
     source: str  # ggml's spelling: "f16", "q4_K"
     target: str
-    elements: int
+    shape: tuple[int, ...]  # the length of a row first
     before_bytes: int
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
 
     @property
     def is_matrix(self) -> bool:
@@ -95,11 +100,9 @@ def read_plan(pieces: Iterable[str]) -> Plan:
 
 
 def _tensor(match: re.Match[str]) -> PlannedTensor:
-    elements = 1
-    for length in match["shape"].split(","):
-        elements *= int(length)
+    shape = tuple(map(int, match["shape"].split(",")))
     before = int(float(match["before"]) * MIB)
-    return PlannedTensor(match["name"], match["source"], match["target"] or match["source"], elements, before)
+    return PlannedTensor(match["name"], match["source"], match["target"] or match["source"], shape, before)
 
 
 def begun(piece: str) -> tuple[int, str] | None:

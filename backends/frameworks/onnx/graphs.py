@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import GraphProto, ModelProto, checker, version_converter
 
 from backends.domain.errors import BadInput
+from backends.frameworks import making
 from backends.frameworks.files import require_file, writing
 
 SINGLE_FILE_BYTES = 1_500_000_000  # Protocol Buffers end at 2 GiB
@@ -77,18 +78,12 @@ def nested_weights(graph: GraphProto) -> int:
 
 def why_not_smaller(model: ModelProto, quantized: int, before: int, after: int) -> tuple[str, ...]:
     """A sentence where a quantization did nothing, or made the file bigger."""
-    reason = "it has no operator with constant weights that can be quantized"
+    nothing = "it has no operator with constant weights that can be quantized"
     if nested_weights(model.graph):
         owners = sorted({node.op_type for node in model.graph.node if node.op_type in SUBGRAPH_OWNERS})
-        reason = f"its weights lie inside branches ({', '.join(owners)}), where the quantizer does not look"
-    if not quantized:
-        return (f"Nothing was quantized: {reason}.",)
-    if after < before:
-        return ()
-    return (
-        f"The file grew from {before / 1000:.0f} kB to {after / 1000:.0f} kB: "
-        "what the new operators need is more than the few weights save.",
-    )
+        nothing = f"its weights lie inside branches ({', '.join(owners)}), where the quantizer does not look"
+    grown = "what the new operators need is more than the few weights save"
+    return making.why_not_smaller(quantized, before, after, nothing, grown)
 
 
 def _hide_weights(model: ModelProto) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from backends.domain.model import ModelKind
 from backends.frameworks.base import Session
 from backends.frameworks.files import require_file
 from backends.frameworks.generation import physical_cores
+from backends.frameworks.onnx import assignment
 from backends.frameworks.onnx.language import OnnxLanguageSession
 from backends.frameworks.onnx.tensors import OnnxTensorSession
 from backends.frameworks.tokenizers import load_tokenizer
@@ -51,11 +53,16 @@ def open_artifact(artifact: Artifact, options: LoadOptions) -> Session:
     path = require_file(artifact.path, "ONNX")
     inference = inference_session(path, options)
     threads = options.threads or physical_cores()
-    details = _details(inference, options, threads)
+    assigned = operators_by_provider(inference)
+    details = (*_details(inference, options, threads), *assignment.details(assigned))
+    opened: OnnxLanguageSession | OnnxTensorSession
     if artifact.kind is ModelKind.LANGUAGE:
         tokenize = partial(load_tokenizer, (artifact.path, artifact.source), artifact.options)
-        return OnnxLanguageSession(inference, options, tokenize, threads, details, ERRORS)
-    return OnnxTensorSession(inference, options.device, threads, details, ERRORS)
+        opened = OnnxLanguageSession(inference, options, tokenize, threads, details, ERRORS)
+    else:
+        opened = OnnxTensorSession(inference, options.device, threads, details, ERRORS)
+    opened.warnings = assignment.warnings(assigned, _providers(options.device)[0])
+    return opened
 
 
 def inference_session(path: Path, options: LoadOptions) -> Any:
@@ -69,12 +76,29 @@ def inference_session(path: Path, options: LoadOptions) -> Any:
     settings.add_session_config_entry(
         "session.intra_op.allow_spinning", "1" if wanted.get("spinning", False) else "0"
     )
+    settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    providers = _providers(options.device)
     try:
-        return ort.InferenceSession(path, settings, providers=_providers(options.device))
+        session = ort.InferenceSession(path, settings, providers=providers)
     except ERRORS as error:
         raise BadInput(
             f"ONNX Runtime cannot open “{path}”: {words(error)}", "Export or download it again."
         ) from error
+    if providers[0] not in session.get_providers():  # it goes on without one whose driver is missing
+        raise BadInput(
+            f"ONNX Runtime has “{options.device}”, but could not start it here.",
+            "Its driver or libraries may be missing; CPU always works.",
+        )
+    return session
+
+
+def operators_by_provider(session: Any) -> assignment.Assigned:
+    """Of the graph as it runs, after optimization."""
+    return Counter(
+        (part.ep_name, node.op_type)
+        for part in session.get_provider_graph_assignment_info()
+        for node in part.get_nodes()
+    )
 
 
 def _level(name: str) -> Any:
@@ -85,8 +109,7 @@ def _level(name: str) -> Any:
 
 def devices() -> Iterator[str]:
     """Execution providers under their short names."""
-    plugged_in = {device.ep_name for device in ort.get_ep_devices()}
-    for provider in sorted(plugged_in | set(ort.get_available_providers())):
+    for provider in sorted(ort.get_available_providers()):
         if provider != NO_DEVICE:
             yield provider.removesuffix("ExecutionProvider")
 

@@ -6,25 +6,29 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import onnxruntime as ort
 
 from backends.domain.artifact import Artifact, LoadOptions
-from backends.domain.errors import BadInput
 from backends.domain.events import Progress, Started
 from backends.domain.hardware import HardwareProfile
-from backends.domain.model import ModelFormat, ModelKind, TensorContents, TensorSpec
+from backends.domain.model import ModelFormat, ModelKind, TensorSpec
 from backends.frameworks.base import Availability, JobContext, OptimizeRequest, Session
+from backends.frameworks.generation import physical_cores
+from backends.frameworks.making import made_of, no_recipe
 from backends.frameworks.onnx.opening import ERRORS, ONLY_LOOKING, devices, inference_session, open_artifact
 from backends.frameworks.onnx.tensors import specs
-from backends.frameworks.tokenizers import copy_companions
+from backends.frameworks.onnxruntime.genai import GenaiSession
+from backends.frameworks.tokenizers import copy_companions, load_tokenizer, named_tokenizer
 
 if TYPE_CHECKING:
     from backends.frameworks.onnxruntime.recipes import Tools
 
 NAME = "onnxruntime"
+GENAI = "genai"  # the other generator there is for language models
 
 
 class OnnxRuntimeAdapter:
@@ -39,10 +43,7 @@ class OnnxRuntimeAdapter:
 
         make = maker(request.precision, request.kind)
         if make is None:
-            raise BadInput(
-                f"ONNX Runtime has no precision “{request.precision}” for {request.kind} models.",
-                "Run “edgewright frameworks” for those it has.",
-            )
+            raise no_recipe("ONNX Runtime", request)
         began = time.perf_counter()
         job.emit(Started(f"Making {request.precision} for ONNX Runtime"))
         source, model = read_model(request.source)
@@ -53,25 +54,25 @@ class OnnxRuntimeAdapter:
         inference_session(target, ONLY_LOOKING)  # a file that does not open is no result
         if request.kind is ModelKind.LANGUAGE:
             copy_companions(source, request.output)
-        return Artifact(
-            name=request.name or source.stem,
-            framework=NAME,
-            precision=request.precision,
-            format=ModelFormat.ONNX,
-            kind=request.kind,
-            path=target,
+        return made_of(
+            request,
+            NAME,
+            ModelFormat.ONNX,
+            target,
+            began,
             size_bytes=model_bytes(target),
-            contents=TensorContents({}, 0, 0, 0.0),
-            source=request.source,
             warnings=made.warnings,
-            options=made.options,
+            options={**named_tokenizer(request.options), **made.options},
             versions={NAME: ort.__version__},
-            took_s=time.perf_counter() - began,
         )
 
     @contextmanager
     def open(self, artifact: Artifact, options: LoadOptions) -> Iterator[Session]:
-        yield open_artifact(artifact, options)
+        if options.options.get("generator") == GENAI:
+            tokenize = partial(load_tokenizer, (artifact.path, artifact.source), artifact.options)
+            yield GenaiSession(artifact, options, options.threads or physical_cores(), tokenize)
+        else:
+            yield open_artifact(artifact, options)
 
 
 def _tools() -> Tools:

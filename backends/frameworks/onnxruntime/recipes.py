@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -15,11 +12,10 @@ from typing import Any
 from onnx import ModelProto, TensorProto
 
 from backends.domain.artifact import Option
-from backends.domain.errors import BadInput
 from backends.domain.events import Progress
 from backends.domain.model import ModelKind, TensorSpec
 from backends.frameworks.base import JobContext, OptimizeRequest
-from backends.frameworks.files import writing
+from backends.frameworks.files import scratch_in, writing
 from backends.frameworks.onnx.graphs import (
     model_bytes,
     raise_opset,
@@ -28,9 +24,8 @@ from backends.frameworks.onnx.graphs import (
     write_model,
 )
 from backends.frameworks.onnx.rotary import take_rotary_out
-from backends.frameworks.onnxruntime.blocks import METHODS
 from backends.frameworks.onnxruntime.weights import Recipe, WeightQuantizer, quantized_operators
-from backends.frameworks.samples import DEFAULT_SAMPLES, Feed, read_samples
+from backends.frameworks.samples import Feed, read_samples
 
 CALIBRATIONS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 PORTION = 16  # calibration batches whose activations are in memory together
@@ -70,9 +65,6 @@ class Work:
     def language(self) -> bool:
         return self.request.kind is ModelKind.LANGUAGE
 
-    def option(self, name: str, default: Option) -> Option:
-        return self.request.options.get(name, default)
-
 
 Maker = Callable[[Work], Made]
 
@@ -108,19 +100,14 @@ def _weights_only(bits: int, method: str, work: Work) -> Made:
 
 
 def _recipe(bits: int, method: str, options: Mapping[str, Option]) -> Recipe:
-    recipe = Recipe(
+    return Recipe(
         bits,
-        block=int(options.get("block_size", 32)),
-        method=str(options.get("method", method)).lower().replace("-", "_"),
-        symmetric=bool(options.get("symmetric", True)),
-        accuracy_level=int(options.get("accuracy_level", 4)),
-        embeddings=bool(options.get("embeddings", True)),
+        block=int(options["block_size"]),
+        method=str(options.get("method", method)),
+        symmetric=bool(options["symmetric"]),
+        accuracy_level=int(options["accuracy_level"]),
+        embeddings=bool(options["embeddings"]),
     )
-    if recipe.method not in METHODS:
-        raise BadInput(f"There is no method “{recipe.method}”.", f"Choose one of: {', '.join(METHODS)}.")
-    if recipe.block not in (16, 32, 64, 128, 256):
-        raise BadInput(f"The block size cannot be {recipe.block}.", "Choose 16, 32, 64, 128 or 256.")
-    return recipe
 
 
 def _dynamic(work: Work) -> Made:
@@ -128,8 +115,8 @@ def _dynamic(work: Work) -> Made:
     work.job.emit(Progress(0.1, "Quantizing weights"))
     take_rotary_out(work.model)
     model, note = raise_opset(work.model)
-    per_channel = bool(work.option("per_channel", not note))
-    with _scratch(work.request.output) as scratch, writing(work.request.output):
+    per_channel = bool(work.request.options.get("per_channel", not note))
+    with scratch_in(work.request.output) as scratch, writing(work.request.output):
         prepared = _prepare(model, scratch, work.tools)
         work.job.check_cancelled()
         quantization.quantize_dynamic(
@@ -144,16 +131,12 @@ def _dynamic(work: Work) -> Made:
 
 
 def _static(work: Work) -> Made:
-    method = str(work.option("calibration_method", "minmax")).lower()
-    if method not in CALIBRATIONS:
-        raise BadInput(
-            f"There is no calibration method “{method}”.", f"Choose one of: {', '.join(CALIBRATIONS)}."
-        )
+    method = str(work.request.options["calibration_method"])
     inputs = work.tools.inputs(work.source)
-    samples = read_samples(work.request.calibration, inputs, int(work.option("samples", DEFAULT_SAMPLES)))
+    samples = read_samples(work.request.calibration, inputs, int(work.request.options["samples"]))
     model, note = raise_opset(work.model)
-    per_channel = bool(work.option("per_channel", not note))
-    with _scratch(work.request.output) as scratch, writing(work.request.output):
+    per_channel = bool(work.request.options.get("per_channel", not note))
+    with scratch_in(work.request.output) as scratch, writing(work.request.output):
         prepared = _prepare(model, scratch, work.tools)
         ranges = _measure_ranges(prepared, method, Feed(samples, inputs, work.job, 0.7), scratch, work.tools)
         work.job.emit(Progress(0.8, "Quantizing weights and activations"))
@@ -251,15 +234,6 @@ _MAKERS: dict[tuple[str, bool], Maker] = {
     **{("FP16", language): _half for language in (True, False)},
     **{("FP32", language): _unchanged for language in (True, False)},
 }
-
-
-@contextmanager
-def _scratch(output: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(dir=output, prefix=".work-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepare(model: ModelProto, scratch: Path, tools: Tools) -> Path:

@@ -25,19 +25,23 @@ from backends.domain.artifact import Artifact, LoadOptions, Option  # noqa: E402
 from backends.domain.errors import BadInput, FrameworkUnavailable, JobFailed  # noqa: E402
 from backends.domain.events import Progress, Started  # noqa: E402
 from backends.domain.hardware import HardwareProfile  # noqa: E402
-from backends.domain.model import ModelFormat, ModelKind, TensorContents  # noqa: E402
+from backends.domain.model import ModelFormat, ModelKind  # noqa: E402
 from backends.frameworks.base import Availability, JobContext, OptimizeRequest, Session  # noqa: E402
 from backends.frameworks.files import require_file, writing  # noqa: E402
 from backends.frameworks.generation import physical_cores  # noqa: E402
-from backends.frameworks.openvino import account, decoder  # noqa: E402
+from backends.frameworks.making import made_of, no_recipe, why_not_smaller  # noqa: E402
+from backends.frameworks.openvino import account, decoder, weights  # noqa: E402
 from backends.frameworks.openvino.language import FIRST_LOGIT, OpenVinoLanguageSession  # noqa: E402
-from backends.frameworks.openvino.recipes import Made, Maker, Work, maker  # noqa: E402
+from backends.frameworks.openvino.recipes import CORRECTIONS, Made, Maker, Work, maker  # noqa: E402
 from backends.frameworks.openvino.tensors import OpenVinoTensorSession  # noqa: E402
-from backends.frameworks.tokenizers import copy_companions, load_tokenizer  # noqa: E402
+from backends.frameworks.tokenizers import (  # noqa: E402
+    copy_companions,
+    load_tokenizer,
+    named_tokenizer,
+)
 
 NAME = "openvino"
 KINDS_OF_FILE = {ModelFormat.ONNX: "ONNX", ModelFormat.OPENVINO: "OpenVINO", ModelFormat.TFLITE: "TFLite"}
-HINTS = ("LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT")
 REPORTED = {
     "EXECUTION_DEVICES": "Devices",
     "INFERENCE_PRECISION_HINT": "Inference precision",
@@ -45,8 +49,8 @@ REPORTED = {
     "DYNAMIC_QUANTIZATION_GROUP_SIZE": "Activations of compressed layers quantized in groups of",
     "INFERENCE_NUM_THREADS": "Threads",
     "NUM_STREAMS": "Streams",
+    "LOADED_FROM_CACHE": "Taken from the cache of compiled models",
 }
-ELEMENT_BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "uint8_t": 1.0, "int8_t": 1.0}
 
 
 class OpenVinoAdapter:
@@ -61,36 +65,31 @@ class OpenVinoAdapter:
         """Raises BadInput for a model, an option or calibration data that cannot be used."""
         make = maker(request.precision, request.kind)
         if make is None:
-            raise BadInput(
-                f"OpenVINO has no precision “{request.precision}” for {request.kind} models.",
-                "Run “edgewright frameworks” for those it has.",
-            )
+            raise no_recipe("OpenVINO", request)
         began = time.perf_counter()
         job.emit(Started(f"Making {request.precision} for OpenVINO"))
         source = require_file(request.source, KINDS_OF_FILE.get(request.source_format, "OpenVINO"))
         model = _read(source, request.kind)
         job.check_cancelled()
-        made = _make(make, Work(request, model, job, _nncf(), _fold_constants, _tokenizer(request)))
+        made = _make(
+            make, Work(request, model, job, _nncf(), _fold_constants, _turn_weights, _tokenizer(request))
+        )
         job.check_cancelled()
         target = request.output / "model.xml"
         _save(made, target, source, job)
         warnings, counted = _judge(target, source, request.precision)
         if request.kind is ModelKind.LANGUAGE:
             copy_companions(source, request.output)
-        return Artifact(
-            name=request.name or source.stem,
-            framework=NAME,
-            precision=request.precision,
-            format=ModelFormat.OPENVINO,
-            kind=request.kind,
-            path=target,
+        return made_of(
+            request,
+            NAME,
+            ModelFormat.OPENVINO,
+            target,
+            began,
             size_bytes=_model_bytes(target),
-            contents=TensorContents({}, 0, 0, 0.0),
-            source=request.source,
             warnings=warnings,
-            options={**made.options, **counted},
+            options={**named_tokenizer(request.options), **made.options, **counted},
             versions={NAME: _version(), "nncf": _nncf().__version__},
-            took_s=time.perf_counter() - began,
         )
 
     @contextmanager
@@ -105,8 +104,9 @@ class OpenVinoAdapter:
         device = ", ".join(_property(compiled, "EXECUTION_DEVICES") or [options.device])
         details = _details(compiled, language)
         if language:
-            element = ELEMENT_BYTES.get(_type_name(_property(compiled, "KV_CACHE_PRECISION")), 4.0)
-            per_token = account.cache_bytes_per_token(model, element)
+            kept_as = _property(compiled, "KV_CACHE_PRECISION")
+            element_bytes = kept_as.bitwidth / 8 if isinstance(kept_as, ov.Type) else 4.0
+            per_token = account.cache_bytes_per_token(model, element_bytes)
             tokenize = partial(load_tokenizer, (artifact.path, artifact.source), artifact.options)
             yield OpenVinoLanguageSession(
                 compiled, tokenize, device, options.context, threads, details, per_token
@@ -131,6 +131,10 @@ def _fold_constants(model: Any) -> None:
     manager = passes.Manager()
     manager.register_pass(passes.ConstantFolding())
     manager.run_passes(model)
+
+
+def _turn_weights(model: Any) -> int:
+    return weights.turn(model, ops)
 
 
 def _nncf() -> Any:
@@ -172,7 +176,7 @@ def _tokenizer(request: OptimizeRequest) -> Any:
     """Only where calibration text must become ids."""
     if request.kind is not ModelKind.LANGUAGE or request.calibration is None:
         return None
-    wanted = any(request.options.get(name) for name in ("awq", "scale_estimation"))
+    wanted = any(request.options.get(name) for name in CORRECTIONS)
     return load_tokenizer((request.source,), request.options) if wanted else None
 
 
@@ -198,13 +202,10 @@ def _judge(target: Path, source: Path, precision: str) -> tuple[tuple[str, ...],
     counted |= {f"tensors_{name}": number for name, number in account.weight_types(written).items()}
     if not precision.upper().startswith("INT"):
         return (), counted
-    if not count:
-        return ("Nothing was quantized: the model has no layer with constant weights.",), counted
-    before, after = _model_bytes(source), _model_bytes(target)
-    if after < before:
-        return (), counted
-    why = "the description of the graph is larger than what the few weights save"
-    return (f"The file grew from {before / 1000:.0f} kB to {after / 1000:.0f} kB: {why}.",), counted
+    nothing = "the model has no layer with constant weights"
+    grown = "the description of the graph is larger than what the few weights save"
+    sizes = _model_bytes(source), _model_bytes(target)
+    return why_not_smaller(count, *sizes, nothing, grown), counted
 
 
 def _model_bytes(path: Path) -> int:
@@ -236,10 +237,7 @@ def _settings(options: LoadOptions, device: str, language: bool) -> dict[str, An
     the plug-in likes, as llama.cpp and ONNX Runtime do too.
     """
     wanted = options.options
-    hint = str(wanted.get("hint", "latency")).upper()
-    if hint not in HINTS:
-        raise BadInput(f"There is no performance hint “{hint}”.", f"Choose one of: {', '.join(HINTS)}.")
-    settings: dict[str, Any] = {"PERFORMANCE_HINT": hint}
+    settings: dict[str, Any] = {"PERFORMANCE_HINT": str(wanted["hint"]).upper()}
     if device == "CPU":
         settings["INFERENCE_NUM_THREADS"] = options.threads or physical_cores()
         settings["INFERENCE_PRECISION_HINT"] = str(wanted.get("inference_precision", "f32"))

@@ -16,10 +16,11 @@ from backends.domain.events import Progress
 from backends.domain.model import ModelKind
 from backends.frameworks.base import JobContext, OptimizeRequest
 from backends.frameworks.openvino.tensors import specs
-from backends.frameworks.samples import DEFAULT_SAMPLES, Feed, Samples, read_samples
+from backends.frameworks.samples import Feed, Samples, read_samples
 
 WINDOW_TOKENS = 128
 TEXT_WINDOWS = 32
+CORRECTIONS = ("awq", "scale_estimation", "gptq")  # of 4-bit weights, by calibration text
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,8 @@ class Work:
     job: JobContext
     nncf: Any
     fold_constants: Callable[[Any], None]
+    turn_weights: Callable[[Any], int]
     tokenize: Callable[[str], list[int]] | None = None
-
-    def option(self, name: str, default: Option) -> Option:
-        return self.request.options.get(name, default)
 
 
 @dataclass(frozen=True)
@@ -56,20 +55,18 @@ def _floating(half: bool, work: Work) -> Made:
 
 
 def _weights_int8(work: Work) -> Made:
-    mode = "INT8_SYM" if work.option("symmetric", False) else "INT8_ASYM"
+    mode = "INT8_SYM" if work.request.options["symmetric"] else "INT8_ASYM"
     work.job.emit(Progress(0.2, "Compressing weights"))
     model = work.nncf.compress_weights(work.model, mode=work.nncf.CompressWeightsMode[mode])
     return Made(model, {"method": "compress_weights", "mode": mode})
 
 
 def _weights_int4(mode: str, work: Work) -> Made:
-    nncf = work.nncf
-    group, ratio = int(work.option("group_size", 64)), float(work.option("ratio", 1.0))
-    if group != -1 and group not in (16, 32, 64, 128, 256):
-        raise BadInput(f"The group size cannot be {group}.", "Choose 32, 64 or 128, or -1 for whole rows.")
-    if not 0.0 <= ratio <= 1.0:
-        raise BadInput(f"The ratio cannot be {ratio}.", "It is the share of INT4 layers, from 0 to 1.")
-    corrections = {name: True for name in ("awq", "scale_estimation") if work.option(name, False)}
+    nncf, given = work.nncf, work.request.options
+    group, ratio = int(given["group_size"]), float(given["ratio"])
+    corrections = {name: True for name in CORRECTIONS if given[name]}
+    if corrections:
+        work.turn_weights(work.model)
     dataset = nncf.Dataset(list(_windows(work))) if corrections else None
     work.job.emit(Progress(0.2, "Compressing weights"))
     work.job.check_cancelled()
@@ -90,22 +87,21 @@ def _weights_int4(mode: str, work: Work) -> Made:
 
 def _post_training(work: Work) -> Made:
     """Ranges from samples; with labels and the option ``max_drop``, layers go back until accuracy holds."""
-    nncf = work.nncf
+    nncf, given = work.nncf, work.request.options
     work.fold_constants(work.model)
     inputs = specs(work.model.inputs)
-    samples = read_samples(work.request.calibration, inputs, int(work.option("samples", DEFAULT_SAMPLES)))
+    samples = read_samples(work.request.calibration, inputs, int(given["samples"]))
     feed = list(_feed(samples, work))
     common = {
         "subset_size": len(feed),
-        "fast_bias_correction": bool(work.option("fast_bias_correction", True)),
-        "preset": nncf.QuantizationPreset[str(work.option("preset", "mixed")).upper()],
-        "model_type": nncf.ModelType.TRANSFORMER if work.option("transformer", False) else None,
+        "fast_bias_correction": given["fast_bias_correction"],
+        "preset": nncf.QuantizationPreset[str(given["preset"]).upper()],
+        "model_type": nncf.ModelType.TRANSFORMER if given["transformer"] else None,
     }
     # NNCF reads the samples anew for every statistic it collects.
     dataset = nncf.Dataset(feed, lambda batch: _heard(batch, work.job))
     recorded: dict[str, Option] = {"method": "quantize", "calibration_samples": len(samples)}
-    drop = work.option("max_drop", -1.0)
-    if float(drop) < 0:
+    if "max_drop" not in given:
         return Made(nncf.quantize(work.model, dataset, **common), recorded)
     if samples.labels is None:
         raise BadInput(f"Accuracy control needs labels; “{samples.path}” has none.", "Add an array “labels”.")
@@ -114,10 +110,12 @@ def _post_training(work: Work) -> Made:
         dataset,
         validation_dataset=dataset,
         validation_fn=partial(_accuracy, samples.labels),
-        max_drop=float(drop),
+        max_drop=float(given["max_drop"]),
         **{name: value for name, value in common.items() if name != "model_type"},
     )
-    return Made(model, {**recorded, "method": "quantize_with_accuracy_control", "max_drop": float(drop)})
+    return Made(
+        model, {**recorded, "method": "quantize_with_accuracy_control", "max_drop": given["max_drop"]}
+    )
 
 
 def _feed(samples: Samples, work: Work) -> Iterator[dict[int, Any]]:
@@ -141,7 +139,7 @@ def _windows(work: Work) -> Iterator[dict[str, Any]]:
     """The calibration text as inputs of a stateful model, a window at a time."""
     path = work.request.calibration
     if path is None or work.tokenize is None:
-        raise BadInput("AWQ and scale estimation need calibration data.", "Name a text file.")
+        raise BadInput("AWQ, scale estimation and GPTQ need calibration data.", "Name a text file.")
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +17,10 @@ from backends.domain.artifact import Artifact, LoadOptions, Option
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Log, Progress, Started
 from backends.domain.hardware import HardwareProfile
-from backends.domain.model import ModelFormat, ModelKind, TensorContents
+from backends.domain.model import ModelFormat, ModelKind
 from backends.frameworks.base import Availability, JobContext, OptimizeRequest
-from backends.frameworks.files import require_file, writing
+from backends.frameworks.files import require_file, scratch_in, writing
+from backends.frameworks.making import made_of
 from backends.frameworks.onnx.graphs import raise_opset, read_model
 from backends.frameworks.onnx.tensors import specs
 from backends.frameworks.qnn import graphs, provider
@@ -29,7 +28,7 @@ from backends.frameworks.qnn.chips import Chip, chip
 from backends.frameworks.qnn.coverage import Coverage
 from backends.frameworks.qnn.quantizing import Quantizer, Recipe
 from backends.frameworks.qnn.session import QnnSession
-from backends.frameworks.samples import DEFAULT_SAMPLES, read_samples
+from backends.frameworks.samples import read_samples
 
 NAME = "qnn"
 OPSET = 17  # that older graphs are raised to, where they can be
@@ -52,16 +51,14 @@ class QnnAdapter:
         recipe = Recipe.read(request.precision.upper(), request.options)
         target = request.options.get("target")
         compiled_for = chip(str(target)) if target else None
-        source, model = read_model(request.source)
+        _, model = read_model(request.source)
         job.emit(Started(f"Making {request.precision} for QNN"))
         if request.kind is ModelKind.LANGUAGE:
             raise self._without_operators(request, model, job)
-        with _scratch(request.output) as scratch, writing(request.output):
+        with scratch_in(request.output) as scratch, writing(request.output):
             folded = self._folded(request, model, scratch)
             inputs = specs(provider.cpu_session(folded).get_inputs())
-            samples = read_samples(
-                request.calibration, inputs, int(request.options.get("samples", DEFAULT_SAMPLES))
-            )
+            samples = read_samples(request.calibration, inputs, int(request.options["samples"]))
             path = request.output / "model.onnx"
             options = Quantizer(folded, samples, inputs, scratch, job).run(recipe, path)
         job.emit(Progress(0.75, "Trying every operator on Hexagon"))
@@ -76,20 +73,16 @@ class QnnAdapter:
         if compiled_for is not None and request.options.get("context_only"):
             path.unlink()
             path, form = path.with_name(str(options["context_binary"])), ModelFormat.QNN_CONTEXT
-        return Artifact(
-            name=request.name or source.stem,
-            framework=NAME,
-            precision=request.precision,
-            format=form,
-            kind=request.kind,
-            path=path,
+        return made_of(
+            request,
+            NAME,
+            form,
+            path,
+            began,
             size_bytes=path.stat().st_size,
-            contents=TensorContents({}, 0, 0, 0.0),
-            source=request.source,
             warnings=() if found.whole else (found.sentence(),),
             options=options,
             versions={"onnxruntime-qnn": onnxruntime_qnn.__version__, "onnxruntime": ort.__version__},
-            took_s=time.perf_counter() - began,
         )
 
     @contextmanager
@@ -97,7 +90,7 @@ class QnnAdapter:
         if artifact.kind is ModelKind.LANGUAGE:
             raise BadInput("QNN runs no language models here: Hexagon lacks operators they need.")
         path = require_file(artifact.path, "ONNX")
-        allowed = bool(options.options.get("fallback", True))
+        allowed = bool(options.options["fallback"])
         try:
             session, found = _open(path, allowed)
         except provider.ERRORS as error:
@@ -192,15 +185,6 @@ def _open(path: Path, allowed: bool) -> tuple[object, Coverage]:
             raise
         session = provider.open_session(path, strict=False)
     return session, provider.covered(session)
-
-
-@contextmanager
-def _scratch(output: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(dir=output, prefix=".work-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 ADAPTER = QnnAdapter()

@@ -29,8 +29,12 @@ CALIBRATIONS = {
     "entropy": CalibrationMethod.Entropy,
     "percentile": CalibrationMethod.Percentile,
 }
-ACTIVATIONS = {"INT8": QuantType.QUInt8, "A16W8": QuantType.QUInt16, "MIXED": QuantType.QUInt8}
-SHARE = 0.25  # of the activations, by option: those that MIXED keeps at 16 bits
+PRECISIONS = {  # of activations and of weights
+    "INT8": (QuantType.QUInt8, QuantType.QUInt8),
+    "A16W8": (QuantType.QUInt16, QuantType.QUInt8),
+    "A16W16": (QuantType.QUInt16, QuantType.QInt16),
+    "MIXED": (QuantType.QUInt8, QuantType.QUInt8),
+}
 JUDGED_BY = 16  # samples; the error of an activation shows in few
 
 logging.getLogger().setLevel(logging.ERROR)  # the quantizers speak to the root logger, line by line
@@ -39,26 +43,17 @@ logging.getLogger().setLevel(logging.ERROR)  # the quantizers speak to the root 
 @dataclass(frozen=True)
 class Recipe:
     precision: str
-    calibration: str = "minmax"
-    per_channel: bool = False
-    share: float = SHARE
+    calibration: str
+    per_channel: bool
+    share: float  # of the activations: those that MIXED keeps at 16 bits
 
     @classmethod
     def read(cls, precision: str, options: Mapping[str, Option]) -> Recipe:
-        """Raises BadInput for a precision that QNN does not have, and for an option that makes no sense."""
-        if precision not in ACTIVATIONS:
-            raise BadInput(
-                f"QNN has no precision “{precision}”.", f"Choose one of: {', '.join(ACTIVATIONS)}."
-            )
-        calibration = str(options.get("calibration", "minmax")).lower()
-        if calibration not in CALIBRATIONS:
-            raise BadInput(
-                f"There is no calibration “{calibration}”.", f"Choose one of: {', '.join(CALIBRATIONS)}."
-            )
-        share = float(options.get("share", SHARE))
-        if not 0 < share <= 1:
-            raise BadInput(f"The share of 16-bit activations cannot be {share}.", "Choose from 0 to 1.")
-        return cls(precision, calibration, bool(options.get("per_channel", False)), share)
+        """Raises BadInput for a precision that QNN does not have."""
+        if precision not in PRECISIONS:
+            raise BadInput(f"QNN has no precision “{precision}”.", f"Choose one of: {', '.join(PRECISIONS)}.")
+        share = float(options.get("share", 0.0))
+        return cls(precision, str(options["calibration"]), bool(options["per_channel"]), share)
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -112,12 +107,13 @@ class Quantizer:
         self, model: Path, recipe: Recipe, target: Path, overrides: dict[str, Any], share: float
     ) -> None:
         reader = _Reader(Feed(self.samples, self.inputs, self.job, share))
+        activations, weights = PRECISIONS[recipe.precision]
         settings = get_qnn_qdq_config(
             model,
             reader,
             calibrate_method=CALIBRATIONS[recipe.calibration],
-            activation_type=ACTIVATIONS[recipe.precision],
-            weight_type=QuantType.QUInt8,
+            activation_type=activations,
+            weight_type=weights,
             per_channel=recipe.per_channel,
             init_overrides=overrides or None,
         )

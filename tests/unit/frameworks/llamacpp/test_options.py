@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from backends.domain.artifact import Option
 from backends.domain.errors import BadInput
+from backends.domain.model import ModelKind
+from backends.frameworks import registry
 from backends.frameworks.llamacpp.options import (
     OpenOptions,
     QuantizeOptions,
@@ -18,7 +23,7 @@ TYPES = {"F16": 1, "Q8_0": 8, "Q4_K": 12}
 
 def test_nothing_asked_for_leaves_everything_to_llama_cpp() -> None:
     assert read_quantize_options({}, TYPES) == QuantizeOptions()
-    assert read_open_options({}, TYPES) == OpenOptions()
+    assert read_open_options({}) == OpenOptions()
 
 
 def test_quantize_options_are_typed() -> None:
@@ -27,36 +32,43 @@ def test_quantize_options_are_typed() -> None:
         "pure": True,
         "leave_output_tensor": True,
         "tensor_types": "ffn_down=Q8_0, attn_v=q4_k",
+        "bits_per_weight": 5,
         "imatrix": True,
         "imatrix_chunks": 4,
     }
     assert read_quantize_options(options, TYPES) == QuantizeOptions(
-        8, None, True, True, (("ffn_down", 8), ("attn_v", 12)), True, 4
+        8, None, True, True, (("ffn_down", 8), ("attn_v", 12)), 5.0, True, 4
     )
 
 
 def test_open_options_are_typed() -> None:
-    options = {"n_gpu_layers": -1, "flash_attn": "auto", "type_k": "q8_0", "n_batch": 64, "mmap": False}
-    assert read_open_options(options, TYPES) == OpenOptions(-1, None, "Q8_0", "F16", 64, 512, False)
-    assert read_open_options({"flash_attn": False, "repack": True}, TYPES) == OpenOptions(
+    options = {"n_gpu_layers": -1, "flash_attn": "auto", "type_k": "Q8_0", "n_batch": 64, "mmap": False}
+    assert read_open_options(options) == OpenOptions(-1, None, "Q8_0", "F16", 64, 512, False)
+    assert read_open_options({"flash_attn": False, "repack": True}) == OpenOptions(
         flash_attn=False, repack=True
     )
+
+
+def test_the_manifests_defaults_are_those_of_the_code() -> None:
+    llama = registry.manifest("llamacpp")
+    assert read_open_options(llama.load_settings({}, ModelKind.LANGUAGE)) == OpenOptions()
+    quantizing = llama.settings({}, ModelKind.LANGUAGE, "Q4_K_M")
+    assert read_quantize_options(quantizing, TYPES) == QuantizeOptions()
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"n_bach": 4}, "no option “n_bach”"),
-        ({"n_batch": "many"}, "“n_batch” cannot be “many”"),
-        ({"n_batch": True}, "cannot be “True”"),
-        ({"n_gpu_layers": -2}, "-1 or more"),
-        ({"flash_attn": 1}, "true or false"),
-        ({"type_v": "Q5"}, "ggml type"),
+        ({"token_embedding_type": "Q9"}, "“token_embedding_type” cannot be “Q9”"),
+        ({"tensor_types": "ffn_down"}, "“tensor_types” cannot be “ffn_down”"),
+        ({"tensor_types": "ffn_(=Q8_0"}, "“tensor_types” cannot be"),
+        ({"tensor_types": "(?P<x>a)=Q8_0"}, "“tensor_types” cannot be"),
+        ({"tensor_types": "ffn_down=Q9"}, "“tensor_types” cannot be “Q9”"),
     ],
 )
-def test_nonsense_is_refused_with_what_would_do(options: dict[str, object], words: str) -> None:
-    with pytest.raises(BadInput, match=words):
-        read_open_options(options, TYPES)  # type: ignore[arg-type]
+def test_nonsense_is_refused_with_what_would_do(options: dict[str, Option], words: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(words)):
+        read_quantize_options(options, TYPES)
 
 
 def test_types_are_read_from_the_librarys_constants() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +15,12 @@ from backends.actions.measuring import COUNTERS
 from backends.assessment.source import source_model
 from backends.benchmarking.grid import WORLD, grid_of
 from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH
-from backends.domain.artifact import Artifact
+from backends.domain.artifact import Artifact, Configuration, Option
 from backends.domain.errors import BadInput
 from backends.domain.model import SourceModel
 from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import RunRecord
+from backends.frameworks import registry
 from backends.frameworks.base import JobContext
 from backends.optimization.gates import Gates
 from backends.optimization.stress import STRESS_PLANS
@@ -43,7 +44,9 @@ def bench(
     gates: Gates | None = None,
     energy: str = COUNTERS,
     grid: str = WORLD,
+    load: Mapping[str, Option] | None = None,
 ) -> RunRecord:
+    """``load``: options of opening, each for those of the frameworks that know it. Raises BadInput."""
     artifacts = [_artifact(path, job) for path in paths]
     kinds = {artifact.kind for artifact in artifacts}
     if len(kinds) > 1:
@@ -61,7 +64,35 @@ def bench(
         energy=energy,
         grid=grid_of(grid).code,
     )
+    if load:
+        comparison = replace(comparison, opened=opened_with(comparison.configurations(), load))
     return compare(comparison, job, history)
+
+
+def opened_with(
+    configurations: Sequence[Configuration], given: Mapping[str, Option]
+) -> tuple[Configuration, ...]:
+    """Each with the options that its framework knows. Raises BadInput for one that none of them knows."""
+    known = [_load_options(one.artifact) for one in configurations]
+    for name in given:
+        if not any(name in names for names in known):
+            every = ", ".join(sorted(set().union(*known)))
+            raise BadInput(f"There is no load option “{name}” here.", f"Choose from: {every}.")
+    return tuple(
+        replace(one, load=replace(one.load, options=_checked(one.artifact, names, given)))
+        for one, names in zip(configurations, known, strict=True)
+    )
+
+
+def _load_options(artifact: Artifact) -> set[str]:
+    specs = registry.manifest(artifact.framework).load_options
+    return {spec.name for spec in specs if spec.concerns(artifact.kind)}
+
+
+def _checked(artifact: Artifact, names: set[str], given: Mapping[str, Option]) -> dict[str, Option]:
+    own = {name: value for name, value in given.items() if name in names}
+    checked = registry.manifest(artifact.framework).load_settings(own, artifact.kind)
+    return {name: checked[name] for name in own}
 
 
 def _artifact(path: Path, job: JobContext) -> Artifact:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from backends.actions.keeping import chosen_gates, setup_of, this_machine, with_
 from backends.actions.measuring import COUNTERS, Measuring
 from backends.benchmarking.conductor import run
 from backends.benchmarking.grid import WORLD
-from backends.benchmarking.protocol import QUICK, Protocol
+from backends.benchmarking.protocol import QUICK, Protocol, unique_labels
 from backends.benchmarking.summary import Outcome
 from backends.codec import from_plain, to_plain
 from backends.domain.artifact import Artifact, Configuration, LoadOptions
@@ -22,12 +22,14 @@ from backends.domain.events import Progress
 from backends.domain.model import SourceModel
 from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import ConfigurationResult, RunRecord, RunSetup
+from backends.frameworks import registry
 from backends.frameworks.base import JobContext
 from backends.optimization.gates import Gates
 from backends.optimization.stress import StressPlan
 from backends.storage.history import History
 
 CONTEXT = 1024
+EMULATED = "What runs in an emulator here was not timed: its answers are the chip's, its speed is not."
 
 
 @dataclass(frozen=True)
@@ -158,9 +160,7 @@ class _Run:
     def go(self) -> None:
         shared, configurations = self.shared, self.shared.comparison.configurations()
         shared.job.emit(Progress(None, "Preparing the work"))
-        plan = shared.plan(configurations[0], configurations[1:])
-        readings, results = (self.earlier.readings, self.earlier.results) if self.earlier else ((), ())
-        outcome = run(plan, shared.surface(self._store), readings, results)
+        outcome = self._timed(configurations)
         for result in outcome.results:
             self._store(result)
         said = self.earlier.notes if self.earlier else ()
@@ -168,6 +168,27 @@ class _Run:
         hashed = with_hashes(self.setup, configurations, shared.job)
         shared.history.amend(shared.run_id, hashed, notes)
         self._judge(outcome)
+
+    def _timed(self, configurations: Sequence[Configuration]) -> Outcome:
+        """Speed and memory of those that really run here. What is emulated is judged by its quality only."""
+        real = [one for one in configurations if not _is_emulated(one)]
+        checks = tuple(
+            ConfigurationResult(one, label=label)
+            for one, label in zip(configurations, unique_labels(configurations), strict=True)
+            if one not in real
+        )
+        if not real:
+            return Outcome(checks, (), (EMULATED,))
+        if real[0] != configurations[0]:
+            raise BadInput(
+                f"{configurations[0].label} runs in an emulator here; no speed can be held against that.",
+                "Name a model that really runs here first, such as the original.",
+            )
+        plan = self.shared.plan(real[0], tuple(real[1:]))
+        readings, results = (self.earlier.readings, self.earlier.results) if self.earlier else ((), ())
+        outcome = run(plan, self.shared.surface(self._store), readings, results)
+        notes = (*outcome.notes, EMULATED) if checks else outcome.notes
+        return replace(outcome, results=(*outcome.results, *checks), notes=notes)
 
     def _judge(self, outcome: Outcome) -> None:
         """Quality of every configuration that runs, the original first; then stress and the gates."""
@@ -182,3 +203,7 @@ class _Run:
     def _store(self, result: ConfigurationResult) -> None:
         self.shared.history.put_result(self.shared.run_id, result)
         self.on_result(result)
+
+
+def _is_emulated(configuration: Configuration) -> bool:
+    return registry.manifest(configuration.artifact.framework).emulated

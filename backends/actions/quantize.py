@@ -42,6 +42,7 @@ def quantize(
     """
     manifest = registry.manifest(framework)
     spec = known_precision(manifest, precision, source)
+    manifest.settings(options or {}, source.profile.kind, spec.name)  # refused before anything is converted
     form = usable_form(manifest, source)
     if form is None:
         road_to(source, manifest.takes)  # says what is missing before anything else is looked at

@@ -1,12 +1,15 @@
-"""How a module of commands offers them to the command line."""
+"""How a module of commands offers them to the command line, and what several of them read alike."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from backends import cli_text
+from backends.domain.artifact import Option
+from backends.domain.errors import BadInput
 from backends.jobs.context import Context
 
 Command = Callable[[argparse.Namespace, Context], Any]
@@ -19,3 +22,19 @@ class AddCommand(Protocol):
     def __call__(
         self, name: str, run: Command, help_text: str, render: Render = cli_text.fields
     ) -> argparse.ArgumentParser: ...
+
+
+def options_of(texts: Iterable[str]) -> dict[str, Option]:
+    """``NAME=VALUE`` with the value's own type: true, false, a number, else text. Raises BadInput."""
+    return dict(_option(text) for text in texts)
+
+
+def _option(text: str) -> tuple[str, Option]:
+    name, equals, value = text.partition("=")
+    if not name.strip() or not equals:
+        raise BadInput(f"“{text}” sets no option.", "Write NAME=VALUE, such as group_size=32.")
+    try:
+        plain = json.loads(value)
+    except ValueError:
+        plain = value
+    return name.strip(), plain if isinstance(plain, int | float | bool | str) else value

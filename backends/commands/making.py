@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from backends.codec import to_plain
-from backends.commands.adding import AddCommand
+from backends.commands.adding import AddCommand, options_of
 from backends.commands.sourcing import named
 from backends.domain.errors import BadInput
 from backends.jobs.context import Context
@@ -47,19 +46,9 @@ def _quantize(arguments: argparse.Namespace, job: Context) -> Any:
     source = assess(named(arguments.model, job), job)
     if arguments.calibration is not None:
         source = replace(source, calibration=arguments.calibration)
-    options = dict(_option(text) for text in arguments.option)
+    options = options_of(arguments.option)
     made = quantize(source, arguments.framework, arguments.precision, arguments.out, job, options)
     return to_plain(made)
-
-
-def _option(text: str) -> tuple[str, str | int | float | bool]:
-    """``name=value`` with the value's own type: true, false, a number, else text."""
-    name, _, value = text.partition("=")
-    try:
-        plain = json.loads(value)
-    except ValueError:
-        plain = value
-    return name, plain if isinstance(plain, (int, float, bool, str)) else value
 
 
 def _convert(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
@@ -73,7 +62,7 @@ def _convert(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
         raise BadInput("Where to?", "Name a new folder with --out, or look at the road with --plan.")
     source = assess(named(arguments.model, job), job)
     source = replace(source, calibration=arguments.calibration or source.calibration)
-    options = dict(_option(text) for text in arguments.option)
+    options = options_of(arguments.option)
     target = ModelFormat(arguments.to)
     road = convert.road_to(source, (target,))
     made = None

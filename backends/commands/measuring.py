@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends import cli_text
 from backends.codec import to_plain
-from backends.commands.adding import AddCommand
+from backends.commands.adding import AddCommand, options_of
 from backends.domain.errors import BadInput
 from backends.jobs.context import Context
 
@@ -32,6 +32,13 @@ def add(add_command: AddCommand) -> None:
     bench.add_argument("--mean", type=floats, help="per channel, of pixels scaled to 0..1")
     bench.add_argument("--std", type=floats, help="per channel, of pixels scaled to 0..1")
     bench.add_argument("--threads", type=int, default=0)
+    bench.add_argument(
+        "--load",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of opening, for the frameworks that know it; “frameworks --json” lists them",
+    )
     bench.add_argument(
         "--energy",
         choices=("counters", "battery", "off"),
@@ -108,6 +115,7 @@ def _bench(arguments: argparse.Namespace, job: Context) -> Any:
         grid=arguments.grid,
         stress=arguments.stress,
         gates=gates_of(arguments),
+        load=options_of(arguments.load),
     )
     return cli_text.run_document(record)
 

@@ -57,6 +57,8 @@ def small(architecture: str, folder: Path) -> SourceModel:
     config = {**known.config, **SMALL}
     if "original_max_position_embeddings" in config:
         config["original_max_position_embeddings"] = SMALL["max_position_embeddings"]
+    if "query_pre_attn_scalar" in config:  # llama.cpp takes it to be the head's size, as it really is
+        config["query_pre_attn_scalar"] = SMALL["head_dim"]
     return shapes.make(Shape(architecture, config), folder, quiet())
 
 

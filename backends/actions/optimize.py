@@ -84,9 +84,10 @@ def choose(
     target: str = "this",
     candidates: int = 1,
 ) -> tuple[Choice, ...]:
-    """What is named; else what is recommended for this machine, the best first.
+    """What is named; else what is recommended for this machine, the best of each framework first.
 
-    Raises BadInput for names that are not known, and where nothing can be recommended.
+    What needs calibration data is proposed only where there is some. Raises BadInput for names that are not
+    known, and where nothing can be recommended.
     """
     if framework:
         manifest = registry.manifest(framework)
@@ -96,11 +97,14 @@ def choose(
         raise BadInput(f"“{precision}” of which framework?", "Name one with --framework.")
     found = detect(job)
     ranked = recommend_for(source, found.hardware, found.availability, target=target)
-    chosen = tuple(Choice(one.framework, one.precision) for one in ranked.suggested if not one.emulated)
-    if not chosen:
+    best: dict[str, Choice] = {}
+    for one in ranked.candidates:
+        if not one.emulated and (source.calibration is not None or not one.needs_calibration):
+            best.setdefault(one.framework, Choice(one.framework, one.precision))
+    if not best:
         why = " ".join(f"{one.title}: {one.reason}." for one in ranked.ruled_out)
         raise BadInput(f"Nothing can be made of {source.name} here. {why}", "Name a --framework yourself.")
-    return chosen[: max(1, candidates)]
+    return tuple(best.values())[: max(1, candidates)]
 
 
 def optimize(

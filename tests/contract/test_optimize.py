@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from backends.actions.optimize import Choice, Optimization, choose, optimize, re
 from backends.domain.errors import BadInput, JobCancelled
 from backends.domain.gate import Verdict
 from backends.domain.result import Stage
+from backends.frameworks import registry
 from backends.jobs.context import CancelToken, Context
 from backends.optimization.gates import default_gates, with_thresholds
 from backends.optimization.stress import StressPlan
@@ -108,6 +110,18 @@ def test_what_is_named_is_checked_before_anything_runs(home: Path) -> None:
         choose(source, quiet(), "openvino", "Q9")
     with pytest.raises(BadInput, match="of which framework"):
         choose(source, quiet(), precision="INT8")
+
+
+@pytest.mark.real
+def test_what_needs_calibration_is_proposed_only_with_data(home: Path) -> None:
+    source = assess(DIGITS, quiet())
+    assert source.calibration is not None
+    bare = replace(source, calibration=None)
+    for choice in choose(bare, quiet(), candidates=9):
+        spec = registry.manifest(choice.framework).precision(choice.precision)
+        assert spec is not None and not spec.needs_calibration
+    assert len(choose(source, quiet(), candidates=9)) >= 2
+    assert len(choose(source, quiet())) == 1
 
 
 def test_the_command_line_says_what_is_missing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

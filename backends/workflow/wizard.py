@@ -92,6 +92,11 @@ class WizardState:
         failures = {key: why for key, why in self.failures.items() if key != choice}
         return replace(self, artifacts={**self.artifacts, choice: artifact}, failures=failures)
 
+    def without_artifact(self, choice: Choice) -> WizardState:
+        """It is to be made anew; what was measured of the old one stays in the history."""
+        artifacts = {key: made for key, made in self.artifacts.items() if key != choice}
+        return replace(self, artifacts=artifacts)
+
     def with_failure(self, choice: Choice, sentence: str) -> WizardState:
         return replace(self, failures={**self.failures, choice: sentence})
 

@@ -22,17 +22,27 @@ from gui.widgets.log_view import LogView
 from gui.wizard.page import Page
 from gui.wizard.pages.optimize_queue import OptimizeQueue, Stage
 from gui.wizard.pages.optimize_row import QueueRow
+from gui.wizard.pages.workflow_dialog import WorkflowDialog
 
 if TYPE_CHECKING:
     from gui.app import Services
 
 translate = QCoreApplication.translate
+WORKFLOW = "workflow"  # the capability of frameworks whose work can be read and edited before it is done
 
 
 def make_artifact(source: SourceModel, choice: Choice, target: Path, job: JobContext) -> Artifact:
     from backends.actions.quantize import quantize
 
     return quantize(source, choice.framework, choice.precision, target, job)
+
+
+def make_edited(
+    source: SourceModel, choice: Choice, workflow: str, target: Path, job: JobContext
+) -> Artifact:
+    from backends.actions import olive
+
+    return olive.run_edited(source, choice.precision, workflow, target, job).artifact
 
 
 def read_original(source: SourceModel, job: JobContext) -> Artifact:
@@ -43,6 +53,7 @@ def read_original(source: SourceModel, job: JobContext) -> Artifact:
 
 class OptimizePage(Page):
     make = staticmethod(make_artifact)
+    make_edited = staticmethod(make_edited)
     read_original = staticmethod(read_original)
 
     def __init__(self, services: Services) -> None:
@@ -57,12 +68,14 @@ class OptimizePage(Page):
         self.queue = OptimizeQueue(
             services.store,
             services.runner,
-            self.make,
+            self._make,
             self.read_original,
             lambda: app_paths().artifacts,
             self,
         )
         self.rows: dict[Choice, QueueRow] = {}
+        self.workflows: dict[Choice, str] = {}  # edited ones, instead of the recommended
+        self._workflows_of: SourceModel | None = None  # the model they are for
         self._stop = self.make_action(self.tr("Stop"), self.queue.stop, danger=True)
         self._go_on = self.make_action(self.tr("Go on"), self._start)
         self._lay_out()
@@ -83,6 +96,9 @@ class OptimizePage(Page):
 
     def _refresh(self) -> None:
         state = self._services.store.state
+        if state.source is not self._workflows_of:
+            self._workflows_of = state.source
+            self.workflows.clear()
         if tuple(self.rows) != state.chosen:
             self._make_rows(state)
         original = state.original.size_bytes if state.original else 0
@@ -92,15 +108,44 @@ class OptimizePage(Page):
         self._say_state(state)
 
     def _make_rows(self, state: WizardState) -> None:
-        titles = {manifest.name: manifest.title for manifest in registry.manifests()}
+        known = {manifest.name: manifest for manifest in registry.manifests()}
         self._grid.clear()
         self.rows = {}
         for choice in state.chosen:
-            row = QueueRow(titles.get(choice.framework, choice.framework), choice.precision)
+            found = known.get(choice.framework)
+            title = found.title if found else choice.framework
+            has_workflow = found is not None and WORKFLOW in found.capabilities
+            row = QueueRow(title, choice.precision, workflow=has_workflow)
+            row.workflow_wanted.connect(lambda choice=choice: self.open_workflow(choice))
             row.retry.connect(lambda choice=choice: self._retry(choice))
             row.details_wanted.connect(self.details_wanted)
             self.rows[choice] = row
             self._grid.addWidget(row)
+
+    def open_workflow(self, choice: Choice) -> None:
+        """Show the workflow of a configuration, to be edited and run instead."""
+        source = self._services.store.state.source
+        if source is None:
+            return
+        dialog = WorkflowDialog(
+            self._services, source, choice.precision, self.workflows.get(choice, ""), self
+        )
+        dialog.run_wanted.connect(lambda text: self.run_workflow(choice, text))
+        dialog.open()
+
+    def run_workflow(self, choice: Choice, text: str) -> None:
+        """Make ``choice`` anew, with this workflow."""
+        self.clear_error()
+        self.workflows[choice] = text
+        store = self._services.store
+        store.update(store.state.without_artifact(choice))
+        self.queue.retry(choice)
+
+    def _make(self, source: SourceModel, choice: Choice, target: Path, job: JobContext) -> Artifact:
+        text = self.workflows.get(choice)
+        if text is None:
+            return self.make(source, choice, target, job)
+        return self.make_edited(source, choice, text, target, job)
 
     def _retry(self, choice: Choice) -> None:
         self.clear_error()

@@ -41,8 +41,9 @@ def stage_words(stage: Stage) -> str:
 class QueueRow(Card):
     retry = Signal()
     details_wanted = Signal(str, str, str)
+    workflow_wanted = Signal()
 
-    def __init__(self, title: str, precision: str) -> None:
+    def __init__(self, title: str, precision: str, *, workflow: bool = False) -> None:
         super().__init__()
         self.setAccessibleName(f"{title} {precision}")
         self.chip = Chip()
@@ -55,6 +56,7 @@ class QueueRow(Card):
         for widget in (self.figure, self.bar, self.note, self.facts, self.warnings):
             self.add(widget)
         self._add_buttons()
+        self._has_workflow = workflow
         self.end()
         self.show_entry(self._entry, None, 0)
 
@@ -68,6 +70,7 @@ class QueueRow(Card):
         self.note.setVisible(bool(self.note.text()))
         self.again.setVisible(entry.stage in (Stage.FAILED, Stage.STOPPED))
         self.details.setVisible(bool(entry.failure and entry.failure.details))
+        self.workflow.setVisible(self._has_workflow and entry.stage is not Stage.RUNNING)
         for widget in (self.figure, self.facts):
             widget.setVisible(artifact is not None)
         self.warnings.setVisible(artifact is not None and bool(artifact.warnings))
@@ -93,7 +96,9 @@ class QueueRow(Card):
             unit = self.tr("{0}, {1} of the original's {2}").format(unit, share, whole)
         self.figure.set(value, unit, tip=tip)
         took = FactRow(self.tr("Took"), units.duration(artifact.took_s), tip)
-        self.facts.set_rows((*model_words.inside(artifact.contents), took))
+        tried = artifact.options.get("tried")
+        best = (FactRow(self.tr("Best of"), self.tr("{0} tried").format(tried)),) if tried else ()
+        self.facts.set_rows((*model_words.inside(artifact.contents), *best, took))
         self.warnings.setText("\n".join(artifact.warnings))
 
     def _add_head(self, title: str, precision: str) -> None:
@@ -109,9 +114,13 @@ class QueueRow(Card):
         self.again, self.details = QPushButton(self.tr("Try again")), QPushButton(self.tr("Details"))
         self.again.clicked.connect(self.retry)
         self.details.clicked.connect(self._ask_details)
+        self.workflow = QPushButton(self.tr("Workflow…"))
+        self.workflow.setToolTip(self.tr("See the workflow as JSON, edit it, search, and run it."))
+        self.workflow.clicked.connect(self.workflow_wanted)
         row = QHBoxLayout()
         row.setSpacing(12)
         row.addWidget(self.again)
+        row.addWidget(self.workflow)
         row.addWidget(self.details)
         row.addStretch(1)
         self.add(row)

@@ -78,7 +78,7 @@ def test_bad_input_is_said(mlx: Framework, source: Path, tmp_path: Path) -> None
     weights.unlink()
     with pytest.raises(BadInput, match="no weights"):
         mlx.optimize(broken, LANGUAGE, "4bit")
-    with pytest.raises(BadInput, match="group size"):
+    with pytest.raises(BadInput, match="group_size"):
         mlx.optimize(source, LANGUAGE, "4bit", group_size=48)
     with pytest.raises(BadInput, match="quantized already"):
         mlx.optimize(mlx.optimize(source, LANGUAGE, "4bit").path, LANGUAGE, "4bit")

@@ -229,7 +229,7 @@ def _evaluation(
     if request.kind is not ModelKind.LANGUAGE:
         return Path(str(given))
     text = Path(str(given)).read_text(encoding="utf-8", errors="replace")
-    tokenizer = load_tokenizer((request.source,), request.options)
+    tokenizer = load_tokenizer((request.source,), {})
     ids = tokenizer(text[: searching.TEXT_LIMIT])
     inputs = specs(inference_session(model, ONLY_LOOKING).get_inputs())
     return searching.windows(ids, inputs, scratch / "evaluation.npz")

@@ -143,7 +143,7 @@ def _passes(
 
 
 def _static(options: Mapping[str, Option]) -> dict[str, Any]:
-    method = str(options.get("calibration", "minmax")).lower()
+    method = str(options.get("calibration_method", "minmax")).lower()
     if method not in METHODS:
         raise BadInput(f"There is no calibration “{method}”.", f"Choose one of: {', '.join(METHODS)}.")
     return {

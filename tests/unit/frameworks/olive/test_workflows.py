@@ -37,7 +37,7 @@ def test_what_has_no_road_is_bad_input() -> None:
     with pytest.raises(BadInput):
         workflows.workflow(request(ONNX, LANGUAGE, "FP32"))
     with pytest.raises(BadInput, match="calibration"):
-        workflows.workflow(request(ONNX, VISION, "INT8_STATIC", calibration="guess"))
+        workflows.workflow(request(ONNX, VISION, "INT8_STATIC", calibration_method="guess"))
 
 
 def test_paths_come_in_when_it_is_run(tmp_path: Path) -> None:

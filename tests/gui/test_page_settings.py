@@ -6,6 +6,8 @@ import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 
+from backends.domain.events import Failed
+from backends.storage.paths import app_paths
 from backends.storage.settings import read_settings
 from gui.app import Services
 from gui.theme.theme import theme
@@ -68,3 +70,21 @@ def test_folders_open_where_there_is_one(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
     open_folder(tmp_path / "not" / "yet")
     assert [Path(url.toLocalFile()) for url in opened] == [tmp_path]
+
+
+def test_what_was_made_takes_is_said(services: Services, page: SettingsPage, qtbot) -> None:
+    qtbot.waitUntil(lambda: page.kept.text() != "")
+    assert "take 0\xa0B; 0\xa0B of it is needed by nobody." in page.kept.text()
+    folder = app_paths().artifacts / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "model.gguf").write_bytes(bytes(2_000_000))
+    page.on_enter()
+    qtbot.waitUntil(lambda: "2.00\xa0MB" in page.kept.text())
+    assert "edgewright clean --all" in page.kept.text()
+
+
+def test_what_cannot_be_counted_is_not_said(page: SettingsPage, qtbot) -> None:
+    qtbot.waitUntil(lambda: page.kept.text() != "")
+    before = page.kept.text()
+    page._show_kept(Failed("No."))
+    assert page.kept.text() == before

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QGridLayout, QPushButton, QRadioButton
 
+from backends.actions.cleaning import Kept, kept
 from backends.benchmarking.protocol import STANDARD
+from backends.domain.events import Result
 from backends.domain.gate import Gate
 from backends.optimization.gates import default_gates, known_thresholds
+from backends.storage.history import History
 from backends.storage.paths import app_paths
+from gui.jobs.runner import Terminal
 from gui.theme.theme import Scheme
 from gui.widgets.card import Card
 from gui.widgets.flow import CardGrid
 from gui.widgets.terms import explain
 from gui.widgets.text import Role, label
+from gui.widgets.units import size
 from gui.wizard.page import Page
 from gui.wizard.pages.folders import open_folder
 from gui.wizard.pages.measured_words import COUNTS, PARTS, gate_name
@@ -34,6 +39,7 @@ class SettingsPage(Page):
         self.header.set_text(self.title, self.tr("Changes count at once and are kept on this computer."))
         grid = CardGrid(min_width=400, max_columns=2)
         self.boxes: dict[str, QDoubleSpinBox] = {}
+        self.kept = label("", Role.NOTE, wrap=True)
         self.schemes = self._choices(
             (
                 (Scheme.SYSTEM.value, self.tr("As the system"), ""),
@@ -51,6 +57,7 @@ class SettingsPage(Page):
 
     def on_enter(self) -> None:
         self._read()
+        self._services.runner.start(_kept, self._show_kept)
 
     def reset_gates(self) -> None:
         self._services.settings.change(gate_thresholds={})
@@ -161,7 +168,18 @@ class SettingsPage(Page):
             grid.addWidget(label(str(path), wrap=True), row, 1)
             grid.addWidget(self._opener(name, path), row, 2, Qt.AlignmentFlag.AlignTop)
         note = self.tr("Set EDGEWRIGHT_HOME before starting to keep everything in one other folder.")
-        return Card(self.tr("Folders")).add(grid).add(label(note, Role.NOTE, wrap=True)).end()
+        card = Card(self.tr("Folders")).add(grid).add(self.kept)
+        return card.add(label(note, Role.NOTE, wrap=True)).end()
+
+    def _show_kept(self, terminal: Terminal) -> None:
+        """What was made and downloaded takes. Where it cannot be counted, nothing is said."""
+        if not isinstance(terminal, Result):
+            return
+        things: tuple[Kept, ...] = terminal.payload
+        total, free = (sum(one.size_bytes for one in chosen) for chosen in (things, _unneeded(things)))
+        text = self.tr("Models made, converted and downloaded take {0}; {1} of it is needed by nobody.")
+        clear = self.tr("“edgewright clean --all” clears that away.")
+        self.kept.setText(f"{text.format(size(total), size(free))} {clear if free else ''}".strip())
 
     def _opener(self, name: str, path: Path) -> QPushButton:
         link = QPushButton(self.tr("open"))
@@ -185,6 +203,15 @@ class SettingsPage(Page):
             del thresholds[gate.name]
         self._services.settings.change(gate_thresholds=thresholds)
         self._defaults.setEnabled(bool(thresholds))
+
+
+def _kept(_job: object) -> tuple[Kept, ...]:
+    paths = app_paths()
+    return kept(paths, History(paths.history))
+
+
+def _unneeded(things: tuple[Kept, ...]) -> tuple[Kept, ...]:
+    return tuple(one for one in things if not one.needed)
 
 
 def _factor(gate: Gate) -> float:

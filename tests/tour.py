@@ -145,9 +145,14 @@ class Tour:
         self._shell.go_on()
         self._wait(history, history.view.isVisible, SOON_S)
         self._camera.shoot("history", "run")
+        self._visit("finetune")
+        self._camera.shoot("finetune")
         frameworks = self._visit("frameworks")
         self._wait(frameworks, lambda: not frameworks.state.progress, JOB_S)
         self._camera.shoot("frameworks")
+        data = self._visit("data")
+        self._wait(data, lambda: not data.state.progress, JOB_S)
+        self._camera.shoot("data")
         self._visit("settings")
         self._camera.shoot("settings")
 
@@ -173,7 +178,9 @@ class Tour:
         page = self._go_on("benchmark")
         assert isinstance(page, BenchmarkPage)
         self._wait(page, lambda: page.phase is not Phase.RUNNING or _some_pairs(page), BENCHMARK_S)
-        self._camera.shoot("benchmark", f"{slug}-running")
+        for topic in page.topics.topics:
+            page.topics.choose(topic)
+            self._camera.shoot("benchmark", f"{slug}-running-{topic}")
         self._wait(page, lambda: page.phase in (Phase.ENDED, Phase.WAITING), BENCHMARK_S)
         self._camera.shoot("benchmark", f"{slug}-measured")
 

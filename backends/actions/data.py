@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.actions.artifacts import original_artifact
+from backends.actions.artifacts import ORIGINAL_RUNNERS, original_artifact
 from backends.actions.engines import opener
 from backends.domain.artifact import Configuration, LoadOptions
-from backends.domain.model import ModelKind, SourceModel
+from backends.domain.errors import FrameworkUnavailable, JobFailed
+from backends.domain.events import Log
+from backends.domain.model import ModelKind, ModelProfile, SourceModel
 from backends.domain.preprocessing import Preprocessing
 from backends.frameworks.base import JobContext
 from backends.quality.planning import SamplePlan, plan
@@ -40,13 +42,31 @@ def look(
     where the data cannot be used at all.
     """
     language = source is not None and source.profile.kind is ModelKind.LANGUAGE
-    counter = _tokenizer(source, job) if source is not None and language and count_tokens else None
+    opens = source is not None and any(form in source.forms for form in ORIGINAL_RUNNERS)
+    counter = _tokenizer(source, job) if source and language and opens and count_tokens else None
     profile = source.profile if source is not None and not language else None
     known = preprocessing or (source.preprocessing if source else None)
-    found = preview(path, profile, known, counter)
+    found = _previewed(path, profile, known, counter, job)
     items = found.items if found.labelled else 0
     planned = plan(items) if threshold is None else plan(items, threshold)
     return Looked(found, planned if items else None)
+
+
+def _previewed(
+    path: Path,
+    profile: ModelProfile | None,
+    known: Preprocessing | None,
+    counter: CountTokens | None,
+    job: JobContext,
+) -> DataPreview:
+    """Tokens are counted where the model opens; that it does not is no fault of the data."""
+    try:
+        return preview(path, profile, known, counter)
+    except (FrameworkUnavailable, JobFailed) as error:
+        if counter is None:
+            raise
+        job.emit(Log(f"Tokens are not counted: {error}"))
+        return preview(path, profile, known)
 
 
 def _tokenizer(source: SourceModel, job: JobContext) -> CountTokens:

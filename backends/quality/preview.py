@@ -90,6 +90,7 @@ class DataPreview:
     looked_at: int = 0  # images whose shape is counted
     ready: bool = False
     preprocessing: Preprocessing | None = None  # what would be done to bytes for this model
+    asked_for: Preprocessing | None = None  # what its input's shape asks for, where nothing else is set
 
 
 def preview(
@@ -198,9 +199,8 @@ def _images(
     looked = _look(images)
     if not looked.arrays:
         raise BadInput(f"No image of {path} can be decoded.", "Remove or replace them.")
-    wanted = preprocessing
-    if wanted is None and spec is not None and not images.ready:
-        wanted = data.preprocessing_for(spec, looked.arrays[0][1])
+    asked = data.preprocessing_for(spec, looked.arrays[0][1]) if spec and not images.ready else None
+    wanted = preprocessing or asked
     problems = [
         *looked.problems,
         *_label_problems(images, profile),
@@ -218,6 +218,7 @@ def _images(
         looked_at=looked.count,
         ready=images.ready,
         preprocessing=wanted,
+        asked_for=asked,
     )
 
 
@@ -304,6 +305,16 @@ def _batch(preprocessing: Preprocessing, image: Image) -> NDArray[Any]:
     return data.prepare(preprocessing, [image])
 
 
+def picture(array: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """(height, width, 1 or 3) bytes to show of a sample; ``None`` where an array is no image."""
+    if array.dtype == np.uint8:
+        return array
+    flat = array[np.newaxis] if array.ndim == 2 else array
+    if flat.ndim != 3 or flat.shape[0] not in (1, 3):
+        return None
+    return _spread(np.asarray(flat, dtype=float).transpose(1, 2, 0))
+
+
 def as_the_model_gets_it(
     preprocessing: Preprocessing, image: Image
 ) -> tuple[NDArray[np.uint8], float, float]:
@@ -313,6 +324,10 @@ def as_the_model_gets_it(
     """
     flat = replace(preprocessing, layout="NHWC", dtype="float64")
     values = data.prepare(flat, [image])[0]
+    return _spread(values), float(values.min()), float(values.max())
+
+
+def _spread(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     low, high = float(values.min()), float(values.max())
-    spread = (values - low) / (high - low) if high > low else np.zeros_like(values)
-    return np.asarray(255 * spread + 0.5, dtype=np.uint8), low, high
+    shares = (values - low) / (high - low) if high > low else np.zeros_like(values)
+    return np.asarray(255 * shares + 0.5, dtype=np.uint8)

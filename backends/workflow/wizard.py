@@ -72,6 +72,15 @@ class WizardState:
             target=self.target,
         )
 
+    def with_data(self, source: SourceModel) -> WizardState:
+        """The same model with other data. What was calibrated otherwise is to be made anew."""
+        before = self.source
+        same = before is not None and (
+            (before.calibration, before.preprocessing) == (source.calibration, source.preprocessing)
+        )
+        kept = self.artifacts if same else {}
+        return replace(self, source=source, artifacts=kept, failures={}, run_id="", results=())
+
     def with_recommendation(self, recommendation: Recommendation) -> WizardState:
         """A new ranking keeps the user's choice where it still stands, else it proposes its own."""
         possible = {Choice.of(candidate) for candidate in recommendation.candidates}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from gui.theme.tone import Tone
 from gui.widgets.text import Role, label
 
 
@@ -81,12 +82,13 @@ class ErrorBanner(_Banner):
 
 
 class NoticeBanner(_Banner):
-    """Something to know or decide that is no error: an interrupted run, a battery in use."""
+    """Something to know or decide that is no error: an interrupted run, a battery in use, a saved file."""
 
     activated = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, tone: Tone = Tone.WARN, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
+        self.setProperty("tone", tone.value)
         self.button.clicked.connect(self.activated)
 
     def show_notice(self, sentence: str, remedy: str = "", action: str = "") -> None:

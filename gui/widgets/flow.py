@@ -97,6 +97,10 @@ class CardGrid(_ItemLayout):
         self._weights = tuple(weights)
         self._grow = grow
 
+    def set_max_columns(self, columns: int) -> None:
+        self._max_columns = columns
+        self.invalidate()
+
     def expandingDirections(self) -> Qt.Orientation:
         vertical = Qt.Orientation.Vertical if self._grow else Qt.Orientation(0)
         return Qt.Orientation.Horizontal | vertical

@@ -82,6 +82,10 @@ class Topics(QWidget):
         card.setParent(self)
         self._show(self.tabs.topic)
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(self._cards)
+
     def choose(self, topic: str) -> None:
         self.tabs.choose(topic)
 

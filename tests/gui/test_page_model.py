@@ -179,3 +179,13 @@ def test_damaged_files_leave_the_window_alive(
     assert path.name in page.banner.sentence.text()
     assert page.banner.remedy.text()
     assert services.store.state.source is None
+
+
+def test_other_data_is_no_other_model(services: Services, qtbot, tmp_path: Path) -> None:
+    page = ModelPage(services)
+    qtbot.addWidget(page)
+    chosen = source()
+    page._take(chosen)
+    services.store.update(services.store.state.with_data(replace(chosen, tasks=tmp_path / "mine.jsonl")))
+    page._take(chosen)
+    assert services.store.state.source.tasks == tmp_path / "mine.jsonl", "choosing it again forgets nothing"

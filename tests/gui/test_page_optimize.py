@@ -132,7 +132,7 @@ def test_stop_ends_the_job_and_go_on_takes_it_up(open_page, services, qtbot) -> 
     page.queue.stop()
     idle(qtbot, page)
     assert [page.queue.entry(choice).stage for choice in (SMALL, LARGE)] == [Stage.STOPPED] * 2
-    assert [action.text() for action in page.state.actions] == ["Go on"]
+    assert [action.text() for action in page.state.actions] == ["Go on", "Data…"]
     assert not page.state.can_continue
     page.state.actions[0].trigger()
     idle(qtbot, page)

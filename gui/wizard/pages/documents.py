@@ -13,6 +13,7 @@ from backends.domain.events import Failed, Result
 from backends.domain.result import RunRecord
 from backends.storage.history import History
 from gui.jobs.runner import Action, Job, Terminal
+from gui.theme.tone import Tone
 from gui.widgets.banner import NoticeBanner
 from gui.wizard.page import Page
 from gui.wizard.pages.folders import open_folder
@@ -53,7 +54,7 @@ class RunDocuments(QObject):
         self._job: Job | None = None
         self._path = Path()
         self.what = ""  # is being written
-        self.notice = NoticeBanner()
+        self.notice = NoticeBanner(Tone.OK)
         self.notice.activated.connect(lambda: open_folder(self._path.parent))
         self.export_action = page.make_action(self.tr("Export data…"), self.export)
         self.report_action = page.make_action(self.tr("Report…"), self.report)

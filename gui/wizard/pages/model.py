@@ -113,6 +113,7 @@ class ModelPage(Page):
         self._listing: Job | None = None
         self.cards: list[BundledCard] = []
         self._stop = self.make_action(self.tr("Stop"), self.stop, danger=True)
+        self._data = self.make_action(self.tr("Data…"), lambda: self.navigate.emit("data"))
         self._lay_out()
         services.store.changed.connect(self._follow_store)
         self.set_state(primary=self.tr("Next: recommendation"))
@@ -179,7 +180,7 @@ class ModelPage(Page):
         self.clear_error()
         self.ways.close_all()
         state = self._services.store.state
-        if source != state.source:
+        if not _is_same(source, state.source):
             self._services.store.update(state.with_source(source))
 
     def _list_bundled(self) -> None:
@@ -207,7 +208,7 @@ class ModelPage(Page):
     def _follow_store(self) -> None:
         source = self._services.store.state.source
         for card in self.cards:
-            card.set_selected(source is not None and card.source == source)
+            card.set_selected(source is not None and _is_same(card.source, source))
         self._show_source(source)
 
     def _show_source(self, source: SourceModel | None) -> None:
@@ -241,7 +242,8 @@ class ModelPage(Page):
         takes = sum(taker.takes for taker in answers)
         text = self.tr("{0} · {1} · {2} of {3} frameworks take it")
         size = units.size(source.profile.size_bytes)
-        self.set_state(status=text.format(source.name, size, takes, len(answers)), can_continue=True)
+        status = text.format(source.name, size, takes, len(answers))
+        self.set_state(status=status, can_continue=True, actions=(self._data,))
 
     def _lay_out(self) -> None:
         self._choices = CardGrid(min_width=224)
@@ -298,3 +300,8 @@ class ModelPage(Page):
         if taker.takes:
             return ChipCell(self.tr("takes it"), Tone.OK)
         return ChipCell(self.tr("does not"), Tone.NEUTRAL)
+
+
+def _is_same(one: SourceModel | None, other: SourceModel | None) -> bool:
+    """The same files, whatever data is used with them."""
+    return one is not None and other is not None and (one.profile, one.forms) == (other.profile, other.forms)

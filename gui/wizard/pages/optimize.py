@@ -77,6 +77,7 @@ class OptimizePage(Page):
         self.workflows: dict[Choice, str] = {}  # edited ones, instead of the recommended
         self._workflows_of: SourceModel | None = None  # the model they are for
         self._stop = self.make_action(self.tr("Stop"), self.queue.stop, danger=True)
+        self._data = self.make_action(self.tr("Data…"), lambda: self.navigate.emit("data"))
         self._go_on = self.make_action(self.tr("Go on"), self._start)
         self._lay_out()
         self.queue.changed.connect(self._refresh)
@@ -155,7 +156,7 @@ class OptimizePage(Page):
         stages = [self.queue.entry(choice).stage for choice in state.chosen]
         done, running = stages.count(Stage.DONE), self.queue.running
         stopped = Stage.STOPPED in stages
-        actions = (self._stop,) if running else (self._go_on,) if stopped else ()
+        actions = (self._stop,) if running else (self._go_on, self._data) if stopped else (self._data,)
         self.set_state(
             status=self._status(state, done, stages.count(Stage.FAILED)),
             can_continue=done > 0 and state.original is not None,

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from backends.actions.assess import BundledModel
 from backends.domain.errors import BadInput
 from backends.domain.model import ModelFormat, ModelKind, SourceModel, TensorSpec
+from gui.app import Services
 from gui.wizard.pages import model_words
 from gui.wizard.pages.model import ModelPage
 from tests.gui.gates import Gate

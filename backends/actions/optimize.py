@@ -300,6 +300,7 @@ class _Pipeline:
         baseline = self.stages[0].result
         assert baseline is not None
         if not chosen:
+            self._amend((), [self.shared.original])
             return [_skipped(Step.VALIDATION, "No stage held, so the original stays as it is.")]
         configurations = [one.configuration for one in chosen]
         plan = self.shared.plan(self.shared.original, configurations)
@@ -312,7 +313,7 @@ class _Pipeline:
             results.append(replace(complete, gates=gates))
         for result in results:
             self.shared.history.put_result(self.shared.run_id, result)
-        self._amend(outcome, [self.shared.original, *configurations])
+        self._amend(outcome.notes, [self.shared.original, *configurations])
         return self._verdicts(results)
 
     def _verdicts(self, results: Sequence[ConfigurationResult]) -> Sequence[Stage]:
@@ -333,9 +334,9 @@ class _Pipeline:
             told.append(Stage(Step.VALIDATION, verdict, tuple(evidence), result, original.label))
         return told
 
-    def _amend(self, outcome: Measured, configurations: Sequence[Configuration]) -> None:
+    def _amend(self, said: Sequence[str], configurations: Sequence[Configuration]) -> None:
         hashed = with_hashes(setup_of(self.wanted.comparison), configurations, self.job)
-        notes = (*self.shared.material.notes, *outcome.notes)
+        notes = (*self.shared.material.notes, *said)
         self.shared.history.amend(self.shared.run_id, hashed, notes)
 
     def _attempts(self, step: Step, made: Sequence[Configuration]) -> Sequence[Stage]:

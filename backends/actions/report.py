@@ -64,7 +64,7 @@ def account_of(record: RunRecord) -> Account:
         findings={label_of(one): advice(one, record) for one in record.results},
         pairs=pairs(record.readings),
         rankings=rankings(record.results),
-        pick=pick(record.results),
+        pick=pick(record.results) or _stay(record),
         stages=stage_lines(record),
         stage_metric=_stage_metric(record),
         overall={label_of(one): overall(one.gates) for one in record.results if one.gates},
@@ -197,6 +197,15 @@ def pick(results: Sequence[ConfigurationResult]) -> Pick | None:
     if original is not None and found.label in pareto_front([original, best]).dominated:
         return Pick(original.label, f"Stay with the original: nothing told apart speaks for {found.label}.")
     return Pick(found.label, found.reason, found.equals)
+
+
+def _stay(record: RunRecord) -> Pick | None:
+    """Where a whole optimization in stages came to nothing that holds."""
+    last = record.stages[-1] if record.stages else None
+    original = next((one for one in record.results if one.configuration.artifact.original), None)
+    if last is None or original is None or (last.name, last.verdict) != (Step.VALIDATION, Outcome.SKIPPED):
+        return None
+    return Pick(label_of(original), " ".join(last.evidence))
 
 
 def _emulated(result: ConfigurationResult) -> bool:

@@ -38,6 +38,14 @@ def stage_rows(lines: Sequence[StageLine]) -> tuple[StageRow, ...]:
     return tuple(_row(line) for line in lines)
 
 
+def _total(line: StageLine) -> Figure:
+    """Before anything was kept it is the original itself."""
+    if not line.label:
+        return _NOTHING
+    exact = line.total is not None and line.total.low == line.total.high
+    return Figure("1×", "the original") if exact else words.ratio(line.total)
+
+
 def _row(line: StageLine) -> StageRow:
     first = line.step == "baseline"
     return StageRow(
@@ -45,7 +53,7 @@ def _row(line: StageLine) -> StageRow:
         line.label,
         line.verdict,
         _NOTHING if first or not line.label else words.ratio(line.factor),
-        Figure("1×", "the reference") if first else words.ratio(line.total) if line.label else _NOTHING,
+        _total(line),
         words.mebibytes(line.size_bytes) if line.size_bytes is not None else "–",
         words.mebibytes(line.peak_bytes) if line.peak_bytes is not None else "–",
         line.evidence,

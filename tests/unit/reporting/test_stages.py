@@ -10,6 +10,7 @@ import pytest
 
 from backends.actions.report import account_of, commands
 from backends.domain.metric import Interval
+from backends.domain.result import Stage
 from backends.reporting.charts import charts
 from backends.reporting.discreet import discreet
 from backends.reporting.report import html_report, printed_report
@@ -74,3 +75,12 @@ def test_paths_in_stages_are_not_passed_on() -> None:
     told = [stage.result.configuration.artifact for stage in discreet(RECORD).stages if stage.result]
     assert told and all(not one.path.is_absolute() and not one.source.is_absolute() for one in told)
     assert not re.search(r"/(home|root|tmp)/", PAGE)
+
+
+def test_where_no_stage_held_the_original_is_what_to_ship() -> None:
+    original = tuple(one for one in RUN.results if one.configuration.artifact.original)
+    skipped = Stage("validation", "skipped", ("No stage held, so the original stays as it is.",))
+    record = replace(RUN, results=original, stages=(*RECORD.stages[:2], skipped))
+    pick = account_of(record).pick
+    assert pick is not None and pick.label == "original F16" and "No stage held" in pick.reason
+    assert account_of(replace(record, stages=RECORD.stages[:2])).pick is None, "it was cut off"

@@ -12,7 +12,7 @@ from backends.actions.assess import assess, inspect
 from backends.actions.calibration import calibrated
 from backends.actions.convert import form_of, road_to
 from backends.actions.engines import environments
-from backends.actions.sameness import figures, follow, reference_framework
+from backends.actions.sameness import Unanswered, figures, follow, reference_framework
 from backends.domain.artifact import Artifact, Option, Sameness
 from backends.domain.errors import BadInput, FrameworkUnavailable
 from backends.domain.events import Log, Started
@@ -127,9 +127,13 @@ def _followed(made: Artifact, source: SourceModel, job: JobContext) -> Artifact:
         job.emit(Log(f"Nobody looked how closely it follows the original: {why}. {missing.remedy}"))
         return made
     samples = source.calibration if source.profile.kind is not ModelKind.LANGUAGE else None
-    found = follow(source.profile, original, made, job, samples)
-    job.emit(Log(figures(found)))
     warnings = made.warnings
+    try:
+        found = follow(source.profile, original, made, job, samples)
+    except Unanswered as unanswered:  # hours of work are not thrown away for that
+        unknown = f"How closely it follows the original is not known. {unanswered.message}"
+        return replace(made, warnings=(*warnings, unknown))
+    job.emit(Log(figures(found)))
     if not found.holds:
         warnings = (*warnings, f"It no longer does what the original does. {figures(found)}")
     return replace(made, sameness=(*made.sameness, found), warnings=warnings)

@@ -6,8 +6,8 @@ Both answer the same fixed ids or inputs, each where it runs.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,10 @@ Ids = tuple[int, ...]
 Limits = tuple[float, float]  # least top-1 agreement, most difference
 
 
+class Unanswered(JobFailed):
+    """The source, or what was made of it, cannot be run here: nothing can be said of how alike they are."""
+
+
 def check(
     before: ModelProfile,
     original: Artifact | None,
@@ -71,7 +75,10 @@ def check(
     job.emit(Progress(None, "Checking that it is still the same model"))
     compiled = is_quantized(made, before)
     limits = (_limits(before, made), LIMITS_COMPILED if compiled else LIMITS_TENSOR)
-    found = _compared(before, original, made, converter, job, limits, samples)
+    try:
+        found = _compared(before, original, made, converter, job, limits, samples)
+    except Unanswered as unanswered:
+        raise unanswered.__cause__ or unanswered from None  # what cannot be proved is not kept
     if not found.holds:
         raise JobFailed(
             f"The conversion by {converter} failed: what it made is not the same model. {figures(found)}",
@@ -90,7 +97,7 @@ def follow(
     """How closely the quantized ``made`` follows its source, given as for :func:`check`.
 
     Raises JobFailed where it does not answer with numbers, or with other shapes; else its answers are
-    recorded, however far away they are.
+    recorded, however far away they are. Raises Unanswered where either of both cannot be run here.
     """
     job.emit(Progress(None, "Looking how closely it follows the original"))
     how = f"{made.framework_title} {made.precision}"
@@ -170,8 +177,10 @@ class _Check:
     samples: Path | None
 
     def language(self, limits: Limits) -> Sameness:
-        reference = self._source()
-        found, tokens = self._answers(reference.windows)
+        with _heard("The original"):
+            reference = self._source()
+        with _heard("It"):
+            found, tokens = self._answers(reference.windows)
         pairs = zip(reference.logits, found, strict=True)
         likeness = together([of_logits(before, after) for before, after in pairs])
         same = None if tokens is None or reference.tokens is None else tokens == reference.tokens
@@ -198,7 +207,11 @@ class _Check:
     def tensor(self, limits: Limits) -> Sameness:
         assert self.original is not None  # an engine runs every model of named tensors
         inputs = self._inputs()
-        likeness = of_outputs(self._outputs(self.original, inputs), self._outputs(self.made, inputs))
+        with _heard("The original"):
+            before = self._outputs(self.original, inputs)
+        with _heard("It"):
+            after = self._outputs(self.made, inputs)
+        likeness = of_outputs(before, after)
         count = likeness.positions
         kind = "calibration sample" if self.samples else "fixed input"
         work = f"{count} {kind}s" if count > 1 else f"one {kind}"
@@ -266,6 +279,15 @@ def _tokens(engine: EngineHandle) -> list[int] | None:
     with suppress(EdgewrightError):
         return engine.tokenize([TEXT])[0]
     return None
+
+
+@contextmanager
+def _heard(who: str) -> Iterator[None]:
+    """For a block in which an engine answers."""
+    try:
+        yield
+    except EdgewrightError as error:
+        raise Unanswered(f"{who} cannot be run here: {error.message}", error.remedy) from error
 
 
 def _arrays(found: Reference) -> list[Logits]:

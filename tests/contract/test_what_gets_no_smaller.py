@@ -18,6 +18,7 @@ from backends.actions import sameness
 from backends.actions.quantize import quantize
 from backends.assessment.source import source_model
 from backends.domain.artifact import Artifact
+from backends.domain.errors import WorkerDied
 from backends.storage.paths import HOME_VARIABLE, resources
 from tests.conftest import ROOT
 from tests.contract import tiny_models
@@ -108,6 +109,21 @@ def test_what_no_longer_does_what_the_original_does_is_marked(
     made = quantize(source, "onnxruntime", "INT8_DYNAMIC", tmp_path / "out", quiet())
     assert not made.sameness[-1].holds
     assert any("no longer does what the original does" in warning for warning in made.warnings)
+
+
+def test_where_the_original_cannot_be_run_the_work_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where memory does not suffice for it."""
+
+    def died(*_: object) -> None:
+        raise WorkerDied("The process ended.", "Close other programs.")
+
+    monkeypatch.setattr(sameness._Check, "_open", died)
+    made = quantize(source_model(DIGITS), "onnxruntime", "INT8_DYNAMIC", tmp_path / "out", quiet())
+    assert made.sameness == ()
+    assert "The original cannot be run here: The process ended." in made.warnings[-1]
+    assert (tmp_path / "out").is_dir()
 
 
 def spoilt(path: Path, target: Path) -> Path:

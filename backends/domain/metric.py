@@ -113,6 +113,7 @@ class MemoryReading:
     weights_bytes: int
     kv_cache_bytes: int | None
     source: str  # "VmHWM and smaps_rollup", "peak working set", ...
+    engine_peak_bytes: int | None = None  # what the engine itself counts, where it counts
 
 
 @dataclass(frozen=True)

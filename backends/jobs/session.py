@@ -155,11 +155,16 @@ class WorkerSession:
     def _memory(self, work: Workload, job: JobContext) -> MemoryReading:
         self._measure(work, job)
         kv_cache = getattr(self._session, "kv_cache_bytes", None)
-        return memory.read_peak(
+        reading = memory.read_peak(
             baseline_bytes=self.engine.baseline_bytes,
             weights_bytes=self._artifact.size_bytes,
             kv_cache_bytes=kv_cache,
         )
+        counted: int | None = getattr(self._session, "engine_peak_bytes", None)
+        if counted is None:
+            return reading
+        source = f"{reading.source}; the engine itself counts {counted / 1e6:,.1f} MB"
+        return replace(reading, source=source, engine_peak_bytes=counted)
 
     def _logits(self, request: LogitsRequest) -> LogitsRef:
         import numpy as np

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from backends import cli
 from backends.actions.artifacts import load_artifact
 from backends.actions.finetune import RECORD, finetune
 from backends.assessment.source import source_model
@@ -19,6 +20,7 @@ from backends.domain.finetuning import HELD_OUT, LOSS, TRAINING, FineTuned, Fine
 from backends.domain.model import ModelFormat, ModelKind
 from backends.jobs.context import Context
 from tests.contract.managed import Framework, bundled_language_model, quiet, stop_at
+from tests.unit.cli.test_cli import check
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -117,3 +119,13 @@ def test_a_cancel_while_training_leaves_nothing(mlx: Framework, lines: Path, tmp
 def test_more_layers_than_there_are_is_said(mlx: Framework, lines: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="the model has 5"):
         tune(bundled_language_model(), lines, tmp_path / "tuned", replace(SETTINGS, layers=9))
+
+
+def test_the_command_keeps_its_schema(
+    mlx: Framework, lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["finetune", str(bundled_language_model()), "--data", str(lines), "--out", str(tmp_path / "out")]
+    assert cli.main([*words, "--iters", "2", "--layers", "1", "--batch", "2", "--json"]) == 0
+    document = check("finetune", capsys.readouterr().out)
+    assert document["settings"]["iterations"] == 2
+    assert document["comparison"] is None

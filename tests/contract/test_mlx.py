@@ -41,7 +41,13 @@ def test_quantized_it_is_the_same_model(mlx: Framework, source: Path) -> None:
 
 @pytest.mark.parametrize(
     ("precision", "options", "low", "high"),
-    [("4bit", {}, 4.4, 4.7), ("8bit", {"group_size": 32}, 8.9, 9.2), ("mixed_3_6", {}, 3.5, 5.5)],
+    [
+        ("4bit", {}, 4.4, 4.7),
+        ("8bit", {"group_size": 32}, 8.9, 9.2),
+        ("4bit", {"group_size": 128}, 4.2, 4.4),
+        ("mixed_3_6", {}, 3.5, 5.5),
+        ("mixed_4_6", {"group_size": 32}, 4.5, 6.5),
+    ],
 )
 def test_the_bits_are_those_of_the_file(
     mlx: Framework, source: Path, precision: str, options: dict[str, int], low: float, high: float
@@ -66,6 +72,17 @@ def test_tokens_have_times_and_follow_the_logits(mlx: Framework, source: Path) -
             engine.logits([10**6])
         with pytest.raises(BadInput, match="context"):
             engine.measure(TokenWorkload(IDS, 10**5))
+
+
+def test_a_generation_has_a_peak_of_its_own(mlx: Framework, source: Path) -> None:
+    made = mlx.optimize(source, LANGUAGE, "bf16")
+    with mlx.open(made) as engine:
+        short = engine.memory(TokenWorkload(IDS[:8], 2)).engine_peak_bytes
+        reading = engine.memory(TokenWorkload(IDS * 4, 64))
+    assert reading.engine_peak_bytes is not None
+    assert short is not None
+    assert 0.9 * made.size_bytes < short < reading.engine_peak_bytes
+    assert "the engine itself counts" in reading.source
 
 
 def test_bad_input_is_said(mlx: Framework, source: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 import pytest
 
+from backends import cli
 from backends.actions import olive as workflows
 from backends.actions.artifacts import load_artifact
 from backends.assessment.bundled import read_bundle
@@ -34,6 +35,7 @@ from tests.contract.managed import (
     stop_at,
 )
 from tests.fault.killing import MARK, living
+from tests.unit.cli.test_cli import check
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -208,3 +210,16 @@ def test_what_a_workflow_can_be_made_of_is_olives_own_list(olive: Framework) -> 
     narrow = {one.name for one in workflows.passes(quiet(), "cpu", "int8")}
     assert "OnnxStaticQuantization" in narrow
     assert not narrow & {"NVModelOptQuantization", "QNNPreprocess", "OnnxFloatToFloat16"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("plan", str(DIGITS), "--mode", "search"), ("passes", "--device", "npu"), ("plan", str(DIGITS))],
+    ids=["search", "passes", "recommended"],
+)
+def test_the_command_keeps_its_schema(
+    olive: Framework, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["olive", *words, "--json"]) == 0
+    document = check("olive", capsys.readouterr().out)
+    assert bool(document["passes"]) != bool(document["workflow"])

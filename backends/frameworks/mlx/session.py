@@ -59,6 +59,7 @@ class MlxSession:
         self._check(token_ids)
         if not token_ids:
             raise BadInput("There is nothing to generate from: the prompt has no tokens.")
+        mx.reset_peak_memory()
         self._begin(len(token_ids) + new_tokens)
         return greedy(self._last, token_ids, new_tokens, job)
 
@@ -70,6 +71,11 @@ class MlxSession:
             piece = token_ids[start : start + PIECE]
             rows[start : start + len(piece)] = np.asarray(self._rows(piece).astype(mx.float32))
         return rows
+
+    @property
+    def engine_peak_bytes(self) -> int:
+        """Of the latest generation, weights included: on Metal it is not in the process's own figures."""
+        return int(mx.get_peak_memory())
 
     @property
     def kv_cache_bytes(self) -> int:

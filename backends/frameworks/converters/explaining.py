@@ -37,6 +37,11 @@ _KNOWN = (
         f"{_ANOTHER_FRAMEWORK}",
     ),
     _Known(
+        re.compile(r"AttributeError: '(\w+)Config' object has no attribute"),
+        "{title} does not understand how Transformers describes this architecture ({0}).",
+        "Choose llama.cpp, which has a converter of its own.",
+    ),
+    _Known(
         re.compile(r"trust_remote_code|custom code which must be executed"),
         "The model needs its own Python code (remote code), which is refused.",
         "Use a version of the model for a built-in architecture.",

@@ -26,6 +26,11 @@ TRACE = "Traceback (most recent call last):\n  File x, line 1\n"
             BadInput,
             "toast",
         ),
+        (
+            TRACE + "AttributeError: 'Gemma3TextConfig' object has no attribute 'rope_local_base_freq'",
+            BadInput,
+            "Gemma3Text",
+        ),
         (TRACE + "ValueError: please pass the argument `trust_remote_code=True`", BadInput, "remote code"),
         (
             TRACE + "  assert max(tokenizer.vocab.values()) < vocab_size\nAssertionError",

@@ -279,12 +279,13 @@ class _Pipeline:
             return [_skipped(Step.ACCELERATION, f"{manifest.title} runs in an emulator here.")]
         if not knobs:
             return [_skipped(Step.ACCELERATION, f"{manifest.title} names nothing that could be set.")]
-        found = self._search(best, manifest)
+        start = replace(best.load, threads=best.load.threads or self._threads_used())
+        found = self._search(best, start, manifest)
         notes = tuple(f"Not tried, because the time was up: {name}." for name in found.untried)
-        if found.load == best.load:
+        if found.load == start:
             text = f"{len(found.trials)} settings were tried; none was {search.LEAST_GAIN:.0%} faster."
             return [replace(_skipped(Step.ACCELERATION, text, *notes), trials=found.trials)]
-        changed = search.described(found.load, best.load)
+        changed = search.described(found.load, start)
         faster = Configuration(
             replace(best.artifact, original=False), found.load, f"{self.best.label}, {changed}"
         )
@@ -397,13 +398,14 @@ class _Pipeline:
         chosen = min(enough or found, key=lambda spec: spec.bits, default=None)
         return chosen.name if chosen else None
 
-    def _search(self, best: Configuration, manifest: Manifest) -> search.Found:
+    def _search(self, best: Configuration, start: LoadOptions, manifest: Manifest) -> search.Found:
+        """``start``: as the best is opened, with the threads that it really uses."""
         processor = this_machine().processor
         logical = processor.logical_cores.value or 1
         counts = threads.counts_to_try(processor.physical_cores.value or logical, logical)
         begun = time.monotonic()
         return search.search(
-            replace(best.load, threads=best.load.threads or self._threads_used()),
+            start,
             search.knobs_for(manifest.acceleration, best.artifact.kind),
             counts,
             lambda loads: self._compare(best, loads),

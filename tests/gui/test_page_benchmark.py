@@ -17,16 +17,19 @@ from backends.domain.energy import DomainEnergy, EnergyReading
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Log, Progress, Sample
 from backends.domain.metric import Interval, MemoryReading
+from backends.domain.result import RunRecord
+from backends.frameworks.base import JobContext
 from backends.jobs.context import Context
+from backends.storage.history import History
 from gui.app import Services
 from gui.wizard.pages.benchmark import BenchmarkPage, Phase
 from gui.wizard.pages.entries import entries_of
 from gui.wizard.pages.live import LiveRun
 from gui.wizard.pages.live_machine import MachineCharts
 from gui.wizard.pages.live_memory import by_kind, by_use
-from gui.wizard.pages.measuring import PauseGate
+from gui.wizard.pages.measuring import Ears, PauseGate
 from gui.wizard.pages.saving import ask_where, file_name
-from tests.gui.simulated import LANGUAGE, VISION, Simulation, wizard_state, work
+from tests.gui.simulated import LANGUAGE, VISION, Simulation, stored_run, wizard_state, work
 
 
 class Stage:
@@ -364,6 +367,41 @@ def test_the_gates_of_the_settings_are_what_is_judged_by(stage, services: Servic
     services.settings.change(gate_thresholds={})
     page.on_enter()
     assert page.phase is Phase.ENDED, "other gates are no reason to measure again"
+
+
+def test_a_stopped_run_is_carried_on(services: Services, qtbot) -> None:
+    reached, go_on, asked = threading.Event(), threading.Event(), []
+
+    def wait(pair: int) -> None:
+        if pair == 4:
+            reached.set()
+            assert go_on.wait(60)
+
+    def resume(run_id: str, job: JobContext, history: History, ears: Ears) -> RunRecord:
+        asked.append(run_id)
+        for result in stored.results:
+            ears.on_result(result)
+        return stored
+
+    stored = stored_run(services.history)
+    page = BenchmarkPage(services, Simulation(at_gate=wait), resume)
+    qtbot.addWidget(page)
+    services.store.update(wizard_state(work()))
+    page.show()
+    page.on_enter()
+    qtbot.waitUntil(reached.is_set, timeout=30_000)
+    page.stop()
+    go_on.set()
+    qtbot.waitUntil(lambda: page.phase is Phase.ENDED, timeout=60_000)
+    drawn = len(page.charts.rate.data("original F16"))
+    assert page.state.actions[0].text() == "Go on"
+    page.state.actions[0].trigger()
+    assert page.phase is Phase.RUNNING
+    qtbot.waitUntil(lambda: page.phase is Phase.ENDED, timeout=60_000)
+    assert asked == [services.store.state.run_id]
+    assert len(page.charts.rate.data("original F16")) >= drawn > 0, "the charts keep what they show"
+    assert page.summary.isVisibleTo(page)
+    assert [action.text() for action in page.state.actions] == ["Measure again"]
 
 
 def test_topics_show_their_cards_only(stage) -> None:

@@ -27,7 +27,7 @@ from gui.wizard.pages.entries import entries_of
 from gui.wizard.pages.live import BUSY, LiveRun
 from gui.wizard.pages.live_charts import MACHINE, LiveCharts
 from gui.wizard.pages.measured_words import rate_words, say
-from gui.wizard.pages.measuring import Ears, PauseGate, Work, measure
+from gui.wizard.pages.measuring import Ears, PauseGate, Work, carry_on, measure
 from gui.wizard.pages.saving import ChartCard
 from gui.wizard.pages.so_far import SoFarCard
 from gui.wizard.pages.summary_card import SummaryCard
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gui.app import Services
 
 Measure = Callable[[Work, JobContext, History, Ears], RunRecord]
+CarryOn = Callable[[str, JobContext, History, Ears], RunRecord]
 PLANS = {"quick": QUICK, "standard": STANDARD, "thorough": THOROUGH}
 _ALTERNATING: object = QT_TRANSLATE_NOOP("Measured", "in alternating pairs, one at a time.")
 _STOPS: object = QT_TRANSLATE_NOOP("Measured", "Stops by itself when the answer is clear.")
@@ -57,9 +58,10 @@ class BenchmarkPage(Page):
     run_started = Signal(str)  # run id; from the worker's thread
     result_arrived = Signal(object)  # ConfigurationResult; from the worker's thread
 
-    def __init__(self, services: Services, run: Measure = measure) -> None:
+    def __init__(self, services: Services, run: Measure = measure, carry_on: CarryOn = carry_on) -> None:
         super().__init__(QCoreApplication.translate("Benchmark", "Benchmark"))
-        self._services, self._run = services, run
+        self._services, self._run, self._carry_on = services, run, carry_on
+        self._cut_off = ""  # the run that was stopped, and can be carried on
         self._phase = Phase.WAITING
         self._gate = PauseGate()
         self._job: Job | None = None
@@ -91,7 +93,7 @@ class BenchmarkPage(Page):
         return False
 
     def start(self, work: Work) -> None:
-        self._work, self._gate = work, PauseGate()
+        self._work, self._gate, self._cut_off = work, PauseGate(), ""
         self.clear_error()
         self.notice.hide()
         self._begin_display(work)
@@ -119,6 +121,19 @@ class BenchmarkPage(Page):
         wanted = self._wanted()
         if self._job is None and wanted is not None:
             self.start(wanted)
+
+    def carry_on(self) -> None:
+        """Go on with the run that was stopped, where it was; the charts keep what they show."""
+        run_id, self._gate = self._cut_off, PauseGate()
+        if self._job is not None or not run_id:
+            return
+        self._cut_off = ""
+        self.clear_error()
+        ears = self._ears()
+        self._job = self._services.runner.start(
+            lambda job: self._carry_on(run_id, job, self._services.history, ears(job)), self._end, self._hear
+        )
+        self._set_phase(Phase.RUNNING)
 
     def _ears(self) -> Callable[[JobContext], Ears]:
         gate = self._gate
@@ -185,6 +200,7 @@ class BenchmarkPage(Page):
 
     def _end(self, terminal: Terminal) -> None:
         self._job = None
+        self._cut_off = self._services.store.state.run_id if isinstance(terminal, Cancelled) else ""
         if isinstance(terminal, Failed):
             self.show_error(terminal)
         record = getattr(terminal, "payload", None)
@@ -252,6 +268,7 @@ class BenchmarkPage(Page):
         self._pause = self.make_action(self.tr("Pause"), self.pause)
         self._resume = self.make_action(self.tr("Resume"), self.resume)
         self._stop = self.make_action(self.tr("Stop"), self.stop, danger=True)
+        self._go_on = self.make_action(self.tr("Go on"), self.carry_on)
         self._again = self.make_action(self.tr("Measure again"), self.again)
 
     def _set_phase(self, phase: Phase) -> None:
@@ -264,7 +281,7 @@ class BenchmarkPage(Page):
         actions = {
             Phase.RUNNING: (self._pause, self._stop),
             Phase.PAUSED: (self._resume, self._stop),
-            Phase.ENDED: (self._again,) if measured else (),
+            Phase.ENDED: (*((self._go_on,) if self._cut_off else ()), *((self._again,) if measured else ())),
         }.get(self._phase, ())
         self.set_state(
             status=self._status(),

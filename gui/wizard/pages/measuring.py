@@ -77,3 +77,10 @@ def measure(work: Work, job: JobContext, history: History, ears: Ears) -> RunRec
 
     comparison = Comparison(work.source, work.original, work.artifacts, DEPTHS[work.depth], gates=work.gates)
     return compare(comparison, job, history, ears.gate, ears.on_result, ears.on_start)
+
+
+def carry_on(run_id: str, job: JobContext, history: History, ears: Ears) -> RunRecord:
+    """A run that was stopped or cut off goes on; what it has whole is not measured again."""
+    from backends.actions.compare import resume
+
+    return resume(run_id, job, history, ears.gate, ears.on_result)

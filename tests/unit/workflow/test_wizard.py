@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from backends.domain.artifact import Configuration
+from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import ConfigurationResult
 from backends.recommendation.ranking import recommend
 from backends.workflow.wizard import STEPS, Choice, Step, WizardState, done, following, missing, preceding
@@ -69,3 +73,16 @@ def test_results_are_replaced_by_label() -> None:
     state = finished()
     result = ConfigurationResult(Configuration(artifact()), latency_p50_s=1.0)
     assert state.with_result(result).results == (result,)
+
+
+def test_other_data_keeps_what_was_not_calibrated_with_it() -> None:
+    choice = Choice("llamacpp", "Q4_K_M")
+    chosen = source()
+    before = WizardState(source=chosen, chosen=(choice,), artifacts={choice: artifact()}, run_id="1")
+    judged = before.with_data(replace(chosen, tasks=Path("mine.jsonl")))
+    assert judged.artifacts == before.artifacts and not judged.run_id
+    for changed in (
+        replace(chosen, calibration=Path("mine.txt")),
+        replace(chosen, preprocessing=Preprocessing(8, 8, 3)),
+    ):
+        assert before.with_data(changed).to_make == (choice,)

@@ -116,6 +116,19 @@ def test_a_cancel_while_training_leaves_nothing(mlx: Framework, lines: Path, tmp
     assert set(tmp_path.iterdir()) == before
 
 
+def test_a_tokenizer_with_code_of_its_own_is_refused(mlx: Framework, lines: Path, tmp_path: Path) -> None:
+    base, ran = tmp_path / "evil", tmp_path / "ran"
+    shutil.copytree(bundled_language_model(), base)
+    for name in ("tokenizer.json", "tokenizer.model"):
+        (base / name).unlink()
+    config = {"tokenizer_class": "Evil", "auto_map": {"AutoTokenizer": ["evil.Evil", None]}}
+    (base / "tokenizer_config.json").write_text(json.dumps(config))
+    (base / "evil.py").write_text(f"open({str(ran)!r}, 'w')\nclass Evil: pass")
+    with pytest.raises(BadInput):
+        tune(base, lines, tmp_path / "tuned", SHORT)
+    assert not ran.exists()
+
+
 def test_more_layers_than_there_are_is_said(mlx: Framework, lines: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="the model has 5"):
         tune(bundled_language_model(), lines, tmp_path / "tuned", replace(SETTINGS, layers=9))

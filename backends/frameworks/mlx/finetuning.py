@@ -109,7 +109,7 @@ class FinetuneRun:
 
     def _datasets(self) -> tuple[Any, Any]:
         """Training and held-out lines as token ids, all of them now, so that a bad one is heard at once."""
-        tokenizer = load_tokenizer(self._request.source, {"trust_remote_code": False})
+        tokenizer = self._tokenizer()
         options = SimpleNamespace(mask_prompt=self._settings.mask_prompt)
         made = []
         for lines in (self._lines.training, self._lines.held_out):
@@ -117,13 +117,24 @@ class FinetuneRun:
             try:
                 lengths = [len(dataset[at][0]) for at in range(len(dataset))]
             except Exception as error:  # a chat template is a program; it fails with whatever it likes
+                reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
                 raise BadInput(
-                    f"The lines cannot be laid out for this model: {str(error).splitlines()[0][:200]}",
+                    f"The lines cannot be laid out for this model: {reason}",
                     "See what its chat template expects.",
                 ) from error
             self._check_lengths(lengths)
             made.append(dataset)
         return made[0], made[1]
+
+    def _tokenizer(self) -> Any:
+        try:
+            return load_tokenizer(self._request.source, {"trust_remote_code": False})
+        except Exception as error:  # transformers says of a tokenizer that will not do whatever it likes
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            raise BadInput(
+                f"The tokenizer of “{self._request.source}” cannot be loaded: {reason}",
+                "Copy the model again; code that comes with it is never run.",
+            ) from error
 
     def _check_lengths(self, lengths: Sequence[int]) -> None:
         """One token alone has nothing to be learned from; too many are cut."""

@@ -195,8 +195,6 @@ class _Pipeline:
 
     def go(self) -> None:
         known = {stage.name for stage in self.stages}
-        if known:
-            self._recall()
         walk = {
             Step.BASELINE: self._baseline,
             Step.CONVERSION: self._conversion,
@@ -208,6 +206,8 @@ class _Pipeline:
             self.parts.begin(step, SHARES[step])
             if step not in known:
                 self._keep(step, work)
+            elif step is Step.BASELINE:
+                self._recall()
 
     def _keep(self, step: Step, work: Callable[[], Sequence[Stage]]) -> None:
         began = time.monotonic()

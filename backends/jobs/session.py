@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -126,13 +127,21 @@ class WorkerSession:
         if work.parallel > 1:
             return self._in_streams(work, inputs, job)
         latencies: list[float] = []
+        infer = self._bound(inputs)
         began = time.perf_counter()
         while len(latencies) < work.min_repeats or time.perf_counter() - began < work.min_duration_s:
             job.check_cancelled()
             start = time.perf_counter()
-            self._tensor.infer(inputs)
+            infer()
             latencies.append(time.perf_counter() - start)
         return TensorMeasurement(len(next(iter(inputs.values()))), tuple(latencies))
+
+    def _bound(self, inputs: dict[str, NDArray[np.generic]]) -> Callable[[], object]:
+        """With the inputs in place where the session offers it: what Python takes to hand them over, and the
+        outputs back, is no part of the engine, and for a small model a sixth of its time."""
+        self._tensor.infer(inputs)  # refuses with a sentence what does not fit
+        bound = getattr(self._session, "bound", None)
+        return bound(inputs) if bound is not None else lambda: self._tensor.infer(inputs)
 
     def _in_streams(
         self, work: TensorWorkload, inputs: dict[str, NDArray[np.generic]], job: JobContext

@@ -45,9 +45,11 @@ def _describe(writer: gguf.GGUFWriter, layers: int) -> None:
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     named = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
     kinds = [_UNKNOWN, _CONTROL, _CONTROL, *[_BYTE] * 256]
+    letters = ["\u2581", *map(chr, range(33, 127))]  # so that any plain text has ids
     rest = VOCABULARY - len(named)
+    made_up = (f"\u2581w{number}" for number in range(rest - len(letters)))
     writer.add_tokenizer_model("llama")
-    writer.add_token_list([*named, *(f"\u2581w{number}" for number in range(rest))])
+    writer.add_token_list([*named, *letters, *made_up])
     writer.add_token_scores([0.0] * len(named) + [-float(number) for number in range(rest)])
     writer.add_token_types([*kinds, *[_NORMAL] * rest])
     writer.add_bos_token_id(1)

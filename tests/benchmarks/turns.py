@@ -48,12 +48,17 @@ class Agreement:
 
 
 def in_turns(
-    ours: Callable[[], Figures], theirs: Callable[[], Figures], pairs: int, units: Mapping[str, str]
+    ours: Callable[[], Figures],
+    theirs: Callable[[], Figures],
+    pairs: int,
+    units: Mapping[str, str],
+    warm_up: bool = True,
 ) -> list[Agreement]:
     """Pairs in mirrored order, ours-theirs and theirs-ours by turns, after one unmeasured turn each."""
-    say("one unmeasured turn each")
-    ours()
-    theirs()
+    if warm_up:
+        say("one unmeasured turn each")
+        ours()
+        theirs()
     seen: list[tuple[Figures, Figures]] = []
     for number in range(pairs):
         found: dict[str, Figures] = {}

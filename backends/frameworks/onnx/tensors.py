@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,15 @@ class OnnxTensorSession:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in feed.items())
             raise BadInput(f"The model refused its inputs ({shapes}): {error}") from error
         return dict(zip(self._names, made, strict=True))
+
+    def bound(self, inputs: Mapping[str, NDArray[np.generic]]) -> Callable[[], object]:
+        """An inference on these inputs as often as it is called, without handing them over again."""
+        binding = self._session.io_binding()
+        for name, array in match_inputs(inputs, self.inputs).items():
+            binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        for name in self._names:
+            binding.bind_output(name)
+        return lambda: self._session.run_with_iobinding(binding)
 
     def infer_in_streams(
         self, inputs: Mapping[str, NDArray[np.generic]], parallel: int, go_on: GoOn

@@ -14,8 +14,9 @@ from backends.benchmarking.conductor import run
 from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH, Plan, blocks_until_look
 from backends.benchmarking.summary import pair_ratios, speed_groups, summarise
 from backends.domain.errors import BadInput, JobCancelled, JobFailed, WorkerDied
-from backends.domain.events import TERMINAL, Progress, Sample, Started
+from backends.domain.events import TERMINAL, Log, Progress, Sample, Started
 from backends.domain.gate import Verdict
+from backends.domain.hardware import BusyProcess
 from backends.domain.metric import TensorWorkload, TokenWorkload
 from backends.domain.result import Reading
 
@@ -350,3 +351,44 @@ def test_what_disturbs_is_said_before_measuring() -> None:
     notes = run(plan(), world.surface).notes
     assert "Before measuring: other programs used 300 % of a core." in notes
     assert "Before measuring: the machine runs on battery." in notes
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [
+        ("suspend", "the machine was suspended for 90.0 s"),
+        ("clock", "the system clock jumped by -3600.0 s"),
+        ("battery", "the machine went on battery"),
+        ("heat", "the processor was throttled to cool down"),
+        ("frequency", "the processor's frequency fell by 33%"),
+        ("load", "other programs used 180 % of a core; the busiest was backup"),
+    ],
+)
+def test_what_happens_in_the_middle_flags_its_pair_which_is_repeated(happens: str, reason: str) -> None:
+    """In the first arm of the third pair; all is calm again after it."""
+    moment = 2 * WARM_UP + 5
+    world = World()
+
+    def rate(precision: str, n: int) -> float:
+        if len(world.arms) == moment and happens == "suspend":
+            world.clock.suspended_s += 90
+        if len(world.arms) == moment and happens == "clock":
+            world.clock.wall_offset_s -= 3600
+        return twice_as_fast(precision, n)
+
+    disturbed = {
+        "battery": replace(CALM, on_battery=True),
+        "heat": replace(CALM, throttled=True),
+        "frequency": replace(CALM, frequency_hz=2e9),
+        "load": replace(busy_with(180), busiest=BusyProcess("backup", 180.0)),
+    }
+    world.rate = rate
+    world.conditions = lambda n: disturbed.get(happens, CALM) if n == moment else CALM
+    outcome = run(plan(), world.surface)
+    assert pairs_of(world.readings, repeat=1) == [2]
+    flags = [flag.reason for reading in world.readings for flag in reading.flags]
+    assert flags == [reason]
+    assert (
+        outcome.results[1].comparisons[0].ratio.samples == 7
+    )  # the flagged pair, and its repeat, both count
+    assert any(isinstance(event, Log) and reason in event.text for event in world.events)

@@ -9,8 +9,10 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from backends.actions.certificate import Rerun, certify
 from backends.domain.events import Progress
+from backends.domain.result import RunRecord
 from backends.frameworks.base import JobContext
 from backends.reporting.agreement import agreements
+from backends.storage.history import History
 from backends.storage.paths import app_paths
 from gui.app import Services
 from gui.wizard.pages.certificates import CertificateView
@@ -225,3 +227,35 @@ def test_nothing_is_measured_beside_other_work(page, services: Services, certifi
     assert not view.busy
     hold.set()
     qtbot.waitUntil(lambda: not services.runner.running)
+
+
+def test_a_run_that_was_cut_off_is_carried_on(page: HistoryPage, services: Services, qtbot) -> None:
+    record = stored_run(services.history, VISION)
+    services.history.finish(record.run_id, "interrupted")
+    page.on_enter()
+    page.table.selectRow(0)
+    assert actions(page) == ["Go on", "Delete", "Verify a certificate…"]
+
+    def resume(run_id: str, job: JobContext, history: History) -> RunRecord:
+        job.emit(Progress(0.5, "INT8: pair 3", 60.0))
+        history.finish(run_id)
+        return history.run(run_id)
+
+    page.resume = resume
+    page.state.actions[0].trigger()
+    assert actions(page) == ["Stop"]
+    qtbot.waitUntil(page.view.isVisible, timeout=30_000)
+    assert page.view.report.record.state == "finished"
+    page.show_list()
+    page.table.selectRow(0)
+    assert actions(page) == ["Delete", "Verify a certificate…"]
+
+
+def test_a_run_that_cannot_be_carried_on_says_why(page: HistoryPage, services: Services, qtbot) -> None:
+    record = stored_run(services.history, VISION)
+    services.history.finish(record.run_id, "cancelled")
+    page.on_enter()
+    page.table.selectRow(0)
+    page.state.actions[0].trigger()
+    qtbot.waitUntil(lambda: page.banner.isVisibleTo(page), timeout=30_000)
+    assert "Measure again" in page.banner.remedy.text()

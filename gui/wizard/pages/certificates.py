@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from backends.domain.errors import BadInput
@@ -49,6 +49,15 @@ def rerun(path: Path, folders: Sequence[Path], job: JobContext, history: History
     from backends.actions.certificate import rerun
 
     return rerun(path, folders, job, history)
+
+
+def disturbing() -> tuple[str, str]:
+    """Why nothing is measured now, and what to do."""
+    translate = QCoreApplication.translate
+    return (
+        translate("Measured", "Something else is being done: both would disturb each other."),
+        translate("Measured", "Wait until it has ended, or stop it."),
+    )
 
 
 @dataclass(frozen=True)
@@ -114,12 +123,7 @@ class CertificateView(QWidget):
     def repeat(self) -> None:
         """Measure again what is certified; nothing else may be measured or made meanwhile."""
         if self._services.runner.running:
-            self.failed.emit(
-                BadInput(
-                    self.tr("Something else is being done: both would disturb each other."),
-                    self.tr("Wait until it has ended, or stop it."),
-                )
-            )
+            self.failed.emit(BadInput(*disturbing()))
             return
         path, folders, history = self.path, (*self.folders, app_paths().artifacts), self._services.history
         self._start(

@@ -9,16 +9,19 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from backends.domain.errors import BadInput
-from backends.domain.events import Failed, Result
-from backends.storage.history import RunSummary
-from gui.jobs.runner import Terminal
+from backends.domain.events import Event, Failed, Progress, Result
+from backends.domain.result import RunRecord
+from backends.frameworks.base import JobContext
+from backends.storage.history import History, RunSummary
+from gui.jobs.runner import Job, Terminal
 from gui.models.cells import ChipCell, LinkCell, TextCell
 from gui.models.table import Column, TableModel
+from gui.widgets import units
 from gui.widgets.banner import EmptyState
 from gui.widgets.card import Card
 from gui.widgets.table import Table
 from gui.wizard.page import Page
-from gui.wizard.pages.certificates import CertificateView
+from gui.wizard.pages.certificates import CertificateView, disturbing
 from gui.wizard.pages.documents import RunDocuments
 from gui.wizard.pages.measured_words import state_chip
 from gui.wizard.pages.point_cards import local_time
@@ -30,13 +33,23 @@ if TYPE_CHECKING:
     from gui.app import Services
 
 OPEN, DELETE = "open", "delete"
+RESUMABLE = ("cancelled", "interrupted")
+
+
+def resume(run_id: str, job: JobContext, history: History) -> RunRecord:
+    from backends.actions.compare import resume
+
+    return resume(run_id, job, history)
 
 
 class HistoryPage(Page):
     """A table of runs; in its place an opened run, with the content of the Result page, or a certificate."""
 
+    resume = staticmethod(resume)
+
     def __init__(self, services: Services) -> None:
         super().__init__(QCoreApplication.translate("History", "History"))
+        self._job: Job | None = None  # a run that is carried on
         self._services = services
         self.model: TableModel[RunSummary] = TableModel(self._columns())
         self.table = Table(self.model, selectable=True)
@@ -116,6 +129,43 @@ class HistoryPage(Page):
         self.clear_error()
         self._services.runner.start(load_report(self._services, run_id), self._take)
 
+    def carry_on(self, run: RunSummary) -> None:
+        """Measure what is missing of a run that ended early; nothing else may run beside it."""
+        if self._services.runner.running:
+            self.show_error(BadInput(*disturbing()))
+            return
+        self.clear_error()
+        history, run_id = self._services.history, run.run_id
+        self._job = self._services.runner.start(
+            lambda job: self.resume(run_id, job, history), self._carried_on, self._hear
+        )
+        self.set_state(
+            status=self.tr("Going on with the run of {0}").format(run.model),
+            progress=True,
+            fraction=None,
+            can_continue=False,
+            actions=(self._stop_run,),
+        )
+
+    def stop(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+
+    def _hear(self, events: list[Event]) -> None:
+        progress = [event for event in events if isinstance(event, Progress)]
+        if progress and self._job is not None:
+            last = progress[-1]
+            status = " · ".join(filter(None, (last.what, units.time_left(last.remaining_s))))
+            self.set_state(status=status, fraction=last.fraction)
+
+    def _carried_on(self, terminal: Terminal) -> None:
+        self._job = None
+        self.reload()
+        if isinstance(terminal, Failed):
+            self.show_error(terminal)
+        elif isinstance(terminal, Result):
+            self.open_run(terminal.payload.run_id)
+
     def ask_delete(self, run: RunSummary) -> None:
         question = self.tr("Delete the run of {0} from {1}? Its raw samples go with it.")
         answer = QMessageBox.question(
@@ -172,6 +222,8 @@ class HistoryPage(Page):
     def _make_actions(self) -> None:
         self._back = self.make_action(self.tr("All runs"), self._go_back)
         self._delete = self.make_action(self.tr("Delete"), self._delete_selected, danger=True)
+        self._go_on = self.make_action(self.tr("Go on"), self._carry_on_selected)
+        self._stop_run = self.make_action(self.tr("Stop"), self.stop, danger=True)
         self._verify = self.make_action(self.tr("Verify a certificate…"), self.ask_certificate)
         self._check = self.make_action(self.tr("Check artifacts…"), self.certificate.ask_folder)
         self._trust = self.make_action(self.tr("Trust this signer"), self.certificate.trust)
@@ -182,6 +234,8 @@ class HistoryPage(Page):
         self.show_list()
 
     def _show_actions(self) -> None:
+        if self._job is not None:
+            return  # the bar belongs to the run that is carried on
         if self.certificate.isVisibleTo(self):
             self._show_certificate_actions()
         elif self.view.isVisibleTo(self):
@@ -219,12 +273,14 @@ class HistoryPage(Page):
         run = self._selected()
         chosen = run is not None
         self._delete.setEnabled(run is not None and _ended(run))
+        going_on = (self._go_on,) if run is not None and run.state in RESUMABLE else ()
         self.set_state(
             status=self.tr("{0} runs").format(count) if count else "",
             primary=self.tr("Open") if count else "",
             can_continue=chosen,
             progress=False,
-            actions=(self._delete, self._verify) if count else (self._verify,),
+            fraction=None,
+            actions=(*going_on, *((self._delete,) if count else ()), self._verify),
         )
 
     def _selected(self) -> RunSummary | None:
@@ -236,6 +292,10 @@ class HistoryPage(Page):
             run_id = self.view.report.record.run_id
             return next((run for run in self.model.rows if run.run_id == run_id), None)
         return self._selected()
+
+    def _carry_on_selected(self) -> None:
+        if (run := self._selected()) is not None:
+            self.carry_on(run)
 
     def _delete_selected(self) -> None:
         if (run := self._shown()) is not None:

@@ -18,6 +18,7 @@ from backends.quality import data, vision
 from backends.quality.data import ImageSet
 from backends.quality.preview import DataForm, form_of
 from backends.quality.texts import read_text
+from backends.storage.paths import resources
 
 MOST_SAMPLES = 1_000  # frameworks take 300 or fewer unless told otherwise
 
@@ -29,6 +30,9 @@ def calibrated(source: SourceModel, needed: bool, job: JobContext) -> Iterator[S
     Bytes become arrays by the preprocessing the user has set, else by what the input's shape asks for; the
     source that is yielded says which. Raises BadInput for data that is empty, damaged or does not fit.
     """
+    if needed and source.calibration is None and source.profile.kind is ModelKind.LANGUAGE:
+        job.emit(Log("No calibration text was given: the one that comes with Edgewright is used."))
+        source = replace(source, calibration=bundled_text())
     if source.calibration is None or not needed:
         yield source
         return
@@ -37,6 +41,11 @@ def calibrated(source: SourceModel, needed: bool, job: JobContext) -> Iterator[S
             yield _with_text(source, source.calibration, Path(scratch))
         else:
             yield _with_images(source, source.calibration, Path(scratch), job)
+
+
+def bundled_text() -> Path:
+    """English prose, sums and lists; a text like those the model will work on is better."""
+    return resources() / "models" / "edgewright-lm" / "calibration.txt"
 
 
 def _with_text(source: SourceModel, path: Path, scratch: Path) -> SourceModel:

@@ -52,7 +52,7 @@ def quantize(
     if missing is not None:
         raise FrameworkUnavailable(f"{manifest.title} is {missing.reason}.", missing.remedy)
     # Samples serve twice: to calibrate with, and to look how closely a tensor model follows its original.
-    needed = spec.needs_calibration or source.profile.kind is not ModelKind.LANGUAGE
+    needed = manifest.calibrates(options or {}, spec) or source.profile.kind is not ModelKind.LANGUAGE
     with folder_in_the_making(out) as folder, calibrated(source, needed, job) as data:
         given = _given(source, form, manifest, job)
         began = time.monotonic()

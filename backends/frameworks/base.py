@@ -91,6 +91,11 @@ class Manifest:
         """Options of quantizing, checked, with the defaults. Raises BadInput."""
         return settled(self.options, given, kind, f"{self.title} for {precision}", precision)
 
+    def calibrates(self, given: Mapping[str, Option], precision: PrecisionSpec) -> bool:
+        """Whether the precision, or an option that is on, needs calibration data."""
+        asking = (spec.name for spec in self.options if spec.calibrates)
+        return precision.needs_calibration or any(given.get(name, False) for name in asking)
+
     def load_settings(self, given: Mapping[str, Option], kind: ModelKind) -> dict[str, Option]:
         """Options of opening a model, checked, with the defaults. Raises BadInput."""
         return settled(self.load_options, given, kind, f"{self.title} for opening a model")
@@ -230,7 +235,7 @@ class Planner(Protocol):
     """What an adapter offers besides where its manifest has the capability "workflow"."""
 
     def plan(self, request: OptimizeRequest, job: JobContext) -> Planned:
-        """The workflow that ``optimize`` would run for the same request. Raises BadInput for one that cannot."""
+        """The workflow that ``optimize`` would run for the same request. Raises BadInput as it does."""
 
     def passes(self, request: PassesRequest, job: JobContext) -> tuple[WorkflowPass, ...]:
         """What a workflow can be made of here, from the framework's own list."""

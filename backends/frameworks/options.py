@@ -26,6 +26,7 @@ class OptionSpec:
     most: float | None = None
     kinds: tuple[ModelKind, ...] = tuple(ModelKind)  # of model
     precisions: tuple[str, ...] = ()  # that it concerns; none named: all
+    calibrates: bool = False  # where it is on, calibration data is needed
 
     def concerns(self, kind: ModelKind, precision: str = "") -> bool:
         known = {name.lower() for name in self.precisions}

@@ -121,6 +121,7 @@ def _option(entry: dict[str, Any]) -> OptionSpec:
         most=entry.get("most"),
         kinds=tuple(ModelKind(kind) for kind in entry.get("kinds", ModelKind)),
         precisions=tuple(entry.get("precisions", ())),
+        calibrates=entry.get("calibrates", False),
     )
 
 

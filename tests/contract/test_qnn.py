@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
+from backends.actions.artifacts import original_artifact
+from backends.actions.compare import EMULATED, Comparison, compare
+from backends.actions.measuring import OFF
+from backends.assessment.bundled import read_bundle
+from backends.benchmarking.protocol import Protocol
 from backends.domain.errors import BadInput, JobCancelled, JobFailed
+from backends.domain.gate import Verdict
 from backends.domain.model import ModelKind
 from backends.frameworks.qnn.chips import chips
+from backends.storage.history import History
+from backends.storage.paths import resources
 from tests.contract import onnx_models, tiny_models
-from tests.contract.managed import Framework, cosine, stop_at
+from tests.contract.managed import Framework, cosine, quiet, stop_at
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -63,6 +72,21 @@ def test_it_compiles_for_every_chip_of_the_table(
     assert "EPContext" in {node.op_type for node in nodes}
 
 
+def test_calibration_methods_find_other_ranges(qnn: Framework, model: Path, tmp_path: Path) -> None:
+    """Samples with a long tail: entropy and percentile cut it off, minmax keeps it."""
+    random = np.random.default_rng(0)
+    tailed = random.standard_t(2, size=(64, *tiny_models.IMAGE)).astype(np.float32)
+    data = tmp_path / "tailed.npz"
+    np.savez(data, images=tailed)
+    scales = {}
+    for method in ("minmax", "entropy", "percentile"):
+        made = qnn.optimize(model, VISION, "INT8", data, calibration_method=method)
+        found = {t.name: numpy_helper.to_array(t) for t in onnx.load(made.path).graph.initializer}
+        scales[method] = float(found["images_scale"])
+    assert scales["entropy"] < scales["minmax"]
+    assert scales["percentile"] < scales["minmax"]
+
+
 def test_operators_that_fall_back_are_named(qnn: Framework, tmp_path: Path) -> None:
     images = tmp_path / "squares.npz"
     np.savez(images, x=np.random.default_rng(0).normal(size=(16, 4, 4)).astype(np.float32))
@@ -85,6 +109,8 @@ def test_bad_input_is_said(qnn: Framework, model: Path, images: Path, tmp_path: 
         qnn.optimize(model, VISION, "INT8", wrong)
     with pytest.raises(BadInput, match="calibration data"):
         qnn.optimize(model, VISION, "INT8")
+    with pytest.raises(BadInput, match="no option “share”"):
+        qnn.optimize(model, VISION, "INT8", images, share=0.5)
     with pytest.raises(BadInput, match="sm9999"):
         qnn.optimize(model, VISION, "INT8", images, target="sm9999")
 
@@ -115,6 +141,30 @@ def test_resnet20_keeps_its_accuracy(qnn: Framework, shared_data: Path, tmp_path
     right = labels[::every]
     assert (after == right).mean() >= (before == right).mean() - 0.03
     assert (after == before).mean() >= 0.95
+
+
+def test_the_emulator_is_judged_and_never_timed(qnn: Framework, tmp_path: Path) -> None:
+    source = read_bundle(resources() / "models" / "edgewright-digits", bundled=True)
+    assert source.tasks is not None and source.calibration is not None
+    few = tmp_path / "few.npz"
+    with np.load(source.tasks) as archive:
+        np.savez(few, **{name: archive[name][::20] for name in archive.files})
+    source = replace(source, tasks=few)
+    made = qnn.optimize(source.profile.path, VISION, "INT8", source.calibration, samples=32)
+    original, history = original_artifact(source), History(tmp_path / "history.sqlite")
+    brisk = Protocol(looks=(6,), idle_s=0.0, arm_s=0.05, warm_up_s=0.05)
+    record = compare(Comparison(source, original, (made,), brisk, energy=OFF), quiet(), history)
+    timed, checked = record.results
+    assert timed.rates and timed.quality
+    assert checked.quality and checked.output_fidelity
+    assert not checked.rates and not checked.comparisons and checked.latency_p50_s is None
+    assert {reading.label for reading in record.readings} == {timed.label}
+    assert EMULATED in record.notes
+    speed = next(gate for gate in checked.gates if gate.gate.name == "inference_speed")
+    assert speed.verdict is Verdict.NOT_MEASURED
+    emulated_first = Comparison(source, replace(made, original=True), (original,), brisk, energy=OFF)
+    with pytest.raises(BadInput, match="emulator"):
+        compare(emulated_first, quiet(), history)
 
 
 def _images(path: Path) -> np.ndarray:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from backends.domain.events import Progress
 from backends.domain.model import ModelKind, TensorSpec
 from backends.frameworks.base import JobContext, OptimizeRequest
 from backends.frameworks.files import scratch_in, writing
+from backends.frameworks.onnx.calibration import measure_ranges, method_of
 from backends.frameworks.onnx.graphs import (
     model_bytes,
     raise_opset,
@@ -26,9 +26,6 @@ from backends.frameworks.onnx.graphs import (
 from backends.frameworks.onnx.rotary import take_rotary_out
 from backends.frameworks.onnxruntime.weights import Recipe, WeightQuantizer, quantized_operators
 from backends.frameworks.samples import Feed, read_samples
-
-CALIBRATIONS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
-PORTION = 16  # calibration batches whose activations are in memory together
 
 
 @dataclass(frozen=True)
@@ -138,7 +135,9 @@ def _static(work: Work) -> Made:
     per_channel = bool(work.request.options.get("per_channel", not note))
     with scratch_in(work.request.output) as scratch, writing(work.request.output):
         prepared = _prepare(model, scratch, work.tools)
-        ranges = _measure_ranges(prepared, method, Feed(samples, inputs, work.job, 0.7), scratch, work.tools)
+        feed = Feed(samples, inputs, work.job, 0.7)
+        tools = work.tools
+        ranges = measure_ranges(prepared, method, feed, scratch, tools.quantization, tools.calibrate)
         work.job.emit(Progress(0.8, "Quantizing weights and activations"))
         work.job.check_cancelled()
         _write_static(prepared, work.target, ranges, method, per_channel, work.tools.quantization)
@@ -148,36 +147,6 @@ def _static(work: Work) -> Made:
         "calibration_samples": len(samples),
     }
     return _judge(work, note, recorded)
-
-
-class _Reader:
-    """The calibrators' protocol: ``None`` when there is no more."""
-
-    def __init__(self, batches: Iterator[dict[str, Any]]) -> None:
-        self._batches = batches
-
-    def get_next(self) -> dict[str, Any] | None:
-        return next(self._batches, None)
-
-
-def _measure_ranges(prepared: Path, method: str, feed: Feed, scratch: Path, tools: Tools) -> Path:
-    """Activation ranges as a file. In portions, as the calibrators keep every activation of a portion.
-
-    The library's own call would leave entropy calibration with as many bins as it quantizes to, which is
-    minmax under another name.
-    """
-    calibrator = tools.calibrate.create_calibrator(
-        prepared,
-        augmented_model_path=str(scratch / "augmented.onnx"),
-        calibrate_method=tools.quantization.CalibrationMethod[CALIBRATIONS[method]],
-        extra_options={"num_bins": 512} if method == "entropy" else {},
-    )
-    batches = iter(feed)
-    for batch in batches:
-        calibrator.collect_data(_Reader(chain([batch], islice(batches, PORTION - 1))))
-    ranges = scratch / "ranges.json"
-    tools.calibrate.save_tensors_data(calibrator.compute_data(), ranges)
-    return ranges
 
 
 def _write_static(
@@ -196,7 +165,7 @@ def _write_static(
                 per_channel=per_channel,
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
-                calibrate_method=quantization.CalibrationMethod[CALIBRATIONS[method]],
+                calibrate_method=method_of(method, quantization),
                 extra_options=extra,
             )
         except (ValueError, IndexError):

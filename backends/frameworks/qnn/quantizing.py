@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from onnx import load
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType, quantize
+from onnxruntime import quantization
+from onnxruntime.quantization import QuantType, calibrate
 from onnxruntime.quantization.execution_providers.qnn import get_qnn_qdq_config, qnn_preprocess_model
 from onnxruntime.quantization.qdq_loss_debug import (
     collect_activations,
@@ -22,17 +23,12 @@ from onnxruntime.quantization.qdq_loss_debug import (
 from backends.domain.artifact import Option
 from backends.domain.errors import BadInput
 from backends.frameworks.base import JobContext
+from backends.frameworks.onnx.calibration import measure_ranges, method_of
 from backends.frameworks.samples import Feed, Samples
 
-CALIBRATIONS = {
-    "minmax": CalibrationMethod.MinMax,
-    "entropy": CalibrationMethod.Entropy,
-    "percentile": CalibrationMethod.Percentile,
-}
 PRECISIONS = {  # of activations and of weights
     "INT8": (QuantType.QUInt8, QuantType.QUInt8),
     "A16W8": (QuantType.QUInt16, QuantType.QUInt8),
-    "A16W16": (QuantType.QUInt16, QuantType.QInt16),
     "MIXED": (QuantType.QUInt8, QuantType.QUInt8),
 }
 JUDGED_BY = 16  # samples; the error of an activation shows in few
@@ -53,21 +49,7 @@ class Recipe:
         if precision not in PRECISIONS:
             raise BadInput(f"QNN has no precision “{precision}”.", f"Choose one of: {', '.join(PRECISIONS)}.")
         share = float(options.get("share", 0.0))
-        return cls(precision, str(options["calibration"]), bool(options["per_channel"]), share)
-
-
-class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """The library's own protocol: ``None`` when there is no more."""
-
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-        self.rewind()
-
-    def get_next(self) -> dict[str, Any] | None:
-        return next(self._batches, None)
-
-    def rewind(self) -> None:
-        self._batches = iter(self._feed)
+        return cls(precision, str(options["calibration_method"]), bool(options["per_channel"]), share)
 
 
 @dataclass(frozen=True)
@@ -88,14 +70,16 @@ class Quantizer:
             "per_channel": recipe.per_channel,
             "calibration_samples": len(self.samples),
         }
+        feed = Feed(self.samples, self.inputs, self.job, 0.6)
+        ranges = measure_ranges(prepared, recipe.calibration, feed, self.scratch, quantization, calibrate)
         if recipe.precision != "MIXED":
-            self._quantize(prepared, recipe, target, {}, 0.7)
+            self._quantize(prepared, recipe, target, ranges)
             return recorded
         first = self.scratch / "int8.onnx"
-        self._quantize(prepared, recipe, first, {}, 0.35)
+        self._quantize(prepared, recipe, first, ranges)
         chosen = self._most_harmed(prepared, first, recipe.share)
         overrides = {name: [{"quant_type": QuantType.QUInt16}] for name in chosen}
-        self._quantize(prepared, recipe, target, overrides, 0.7)
+        self._quantize(prepared, recipe, target, ranges, overrides)
         return {**recorded, "activations_at_16_bits": len(chosen), "share": recipe.share}
 
     def _prepared(self) -> Path:
@@ -104,20 +88,36 @@ class Quantizer:
         return prepared if qnn_preprocess_model(self.model, prepared) else self.model
 
     def _quantize(
-        self, model: Path, recipe: Recipe, target: Path, overrides: dict[str, Any], share: float
+        self, model: Path, recipe: Recipe, target: Path, ranges: Path, overrides: dict[str, Any] | None = None
     ) -> None:
-        reader = _Reader(Feed(self.samples, self.inputs, self.job, share))
+        """By the library's own settings for QNN, but with ranges that are measured already."""
+        self.job.check_cancelled()
         activations, weights = PRECISIONS[recipe.precision]
+        method = method_of(recipe.calibration, quantization)
         settings = get_qnn_qdq_config(
             model,
-            reader,
-            calibrate_method=CALIBRATIONS[recipe.calibration],
+            None,
+            calibrate_method=method,
             activation_type=activations,
             weight_type=weights,
             per_channel=recipe.per_channel,
-            init_overrides=overrides or None,
+            init_overrides=overrides,
         )
-        quantize(model, target, settings)
+        quantization.quantize_static(
+            model,
+            target,
+            None,
+            quant_format=settings.quant_format,
+            op_types_to_quantize=settings.op_types_to_quantize,
+            per_channel=recipe.per_channel,
+            activation_type=activations,
+            weight_type=weights,
+            nodes_to_exclude=settings.nodes_to_exclude,
+            use_external_data_format=settings.use_external_data_format,
+            calibrate_method=method,
+            calibration_cache_path=ranges,
+            extra_options=settings.extra_options,
+        )
 
     def _most_harmed(self, model: Path, quantized: Path, share: float) -> list[str]:
         """The activations with the lowest signal-to-noise ratio against the unquantized model."""

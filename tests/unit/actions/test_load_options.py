@@ -1,0 +1,48 @@
+"""Load options from the command line reach those frameworks that know them, and nobody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backends.actions.bench import opened_with
+from backends.commands.adding import options_of
+from backends.domain.artifact import Artifact, Configuration, LoadOptions
+from backends.domain.errors import BadInput
+from backends.domain.model import ModelFormat, ModelKind, TensorContents
+
+
+def configuration(framework: str, kind: ModelKind = ModelKind.LANGUAGE) -> Configuration:
+    nothing, path = TensorContents({}, 0, 0, 0.0), Path("model")
+    artifact = Artifact("model", framework, "FP32", ModelFormat.ONNX, kind, path, 1, nothing, path)
+    return Configuration(artifact, LoadOptions(threads=2))
+
+
+def test_each_gets_what_its_framework_knows() -> None:
+    given = options_of(["flash_attn=true", "type_k=q8_0", "optimization=basic", "streams=2"])
+    llama, onnx, vino = opened_with(
+        [configuration(name) for name in ("llamacpp", "onnxruntime", "openvino")], given
+    )
+    assert llama.load == LoadOptions(threads=2, options={"flash_attn": True, "type_k": "Q8_0"})
+    assert onnx.load.options == {"optimization": "basic"}
+    assert vino.load.options == {"streams": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("flash_attn=true", "no load option “flash_attn”"),
+        ("optimization=most", "“optimization” cannot be “most”"),
+        ("spinning", "“spinning” sets no option"),
+        ("=1", "“=1” sets no option"),
+    ],
+)
+def test_what_nobody_knows_is_refused(text: str, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        opened_with([configuration("onnxruntime")], options_of([text]))
+
+
+def test_an_option_of_language_models_is_none_of_an_image_models() -> None:
+    with pytest.raises(BadInput, match="kv_cache_precision"):
+        opened_with([configuration("openvino", ModelKind.VISION)], {"kv_cache_precision": "u8"})

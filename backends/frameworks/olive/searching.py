@@ -28,7 +28,8 @@ def search_workflow(request: OptimizeRequest) -> Workflow:
     quantize = _language() if request.kind is ModelKind.LANGUAGE else _tensor(request)
     made = workflows.base({"quantize": quantize}, workflows.ONNX)
     return with_judge(made, request.kind, request.options) | {
-        # Every point of the space in turn; "tpe" or "random" with "max_iter" would sample it.
+        # Every point of the space in turn; "random" with "max_iter" would sample it. ("tpe" of olive-ai 0.13.0
+        # mixes up the settings of alternatives.)
         "search_strategy": {"execution_order": "joint", "sampler": "sequential"},
     }
 
@@ -156,7 +157,7 @@ def steps(made: Workflow) -> int:
         return len(groups)
     points = math.prod(sum(_points(one) for one in group) for group in groups)
     limit = made["search_strategy"].get("max_iter") if isinstance(made["search_strategy"], dict) else None
-    return max(1, min(points, limit or points)) * len(groups)
+    return max(1, min(points, limit + 1 if limit else points)) * len(groups)  # Olive takes one more
 
 
 def _points(one: Mapping[str, Any]) -> int:

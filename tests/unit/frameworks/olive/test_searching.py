@@ -33,7 +33,7 @@ def test_every_candidate_is_counted_before_it_runs() -> None:
     assert workflows.needs_samples(made)
     assert workflows.needs_evaluation(made)
     made["search_strategy"]["max_iter"] = 4
-    assert searching.steps(made) == 4
+    assert searching.steps(made) == 5
     without = searching.search_workflow(request(calibration=None, classes=10))
     assert "OnnxStaticQuantization" not in workflows.pass_types(without)
     assert searching.steps(workflows.workflow(request())) == 1

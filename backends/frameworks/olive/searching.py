@@ -28,8 +28,8 @@ def search_workflow(request: OptimizeRequest) -> Workflow:
     quantize = _language() if request.kind is ModelKind.LANGUAGE else _tensor(request)
     made = workflows.base({"quantize": quantize}, workflows.ONNX)
     return with_judge(made, request.kind, request.options) | {
-        # Every point of the space in turn; "random" with "max_iter" would sample it. ("tpe" of olive-ai 0.13.0
-        # mixes up the settings of alternatives.)
+        # Every point of the space in turn; "random" with "max_iter" would sample it. The "tpe" of
+        # olive-ai 0.13.0 mixes up the settings of alternatives.
         "search_strategy": {"execution_order": "joint", "sampler": "sequential"},
     }
 

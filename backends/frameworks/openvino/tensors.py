@@ -58,7 +58,8 @@ class OpenVinoTensorSession:
     def bound(self, inputs: Mapping[str, NDArray[np.generic]]) -> Callable[[], object]:
         """An inference on these inputs as often as it is called, without handing them over again."""
         self._bind(self._request, match_inputs(inputs, self.inputs))
-        return self._request.infer
+        infer: Callable[[], object] = self._request.infer
+        return infer
 
     def infer_in_streams(
         self, inputs: Mapping[str, NDArray[np.generic]], parallel: int, go_on: GoOn

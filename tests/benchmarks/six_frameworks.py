@@ -197,14 +197,15 @@ def text(rows: Sequence[Row]) -> str:
             "" if row.top1_agreement is None else f"{row.top1_agreement:.1%}",
             "" if row.max_abs_difference is None else f"{row.max_abs_difference:.2g}",
             "" if row.top1_accuracy is None else f"{row.top1_accuracy:.1%}",
-            row.failed or row.in_the_file,
+            "none, see below" if row.failed else row.in_the_file,
         ]
         for row in rows
     ]
     notes = [
         f"{row.model}, {row.framework} {row.precision}: {word}"
         for row in rows
-        for word in (*row.figures[:-1], *row.warnings)  # the last figures are in the table
+        for word in (*row.figures[:-1], *row.warnings, row.failed)  # the last figures are in the table
+        if word
     ]
     return "\n".join([table(header, lines), *notes])
 

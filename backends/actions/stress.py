@@ -24,6 +24,7 @@ from backends.domain.result import StressRun
 from backends.frameworks.base import JobContext
 from backends.jobs.engine import RemoteEngine
 from backends.optimization.stress import (
+    MOST_WINDOWS,
     Answer,
     StressPlan,
     affordable,
@@ -147,13 +148,13 @@ class _Stress:
         findings = [self._guarded(number / len(steps), *step) for number, step in enumerate(steps)]
         if self.finite:
             findings.append(finite_finding(self.finite))
-        findings.append(growth_finding(self.peaks))
+        findings.append(self._growth())
         return StressRun(
             self.sessions,
             len(self.peaks),
             self.context,
             tuple(self.peaks),
-            growth(self.peaks),
+            growth(self.peaks[-self.plan.loads :]),
             tuple(findings),
             time.monotonic() - began,
         )
@@ -170,15 +171,24 @@ class _Stress:
         answers: list[tuple[Answer, Answer]] = []
         with self._opened(self.configuration) as engine:
             self.expected = [self.inputs.begin(engine, number)() for number in range(self.inputs.count)]
-            for number in range(self.plan.loads):
+            while self._wants_another_load():
                 try:
                     self._reload(engine, answers)
                 except EdgewrightError as error:
-                    text = f"Load {number + 2} of {self.plan.loads + 1} in one process failed: {error}"
+                    text = f"Load {len(self.peaks) + 2} in one process failed: {error}"
                     return Finding("repeated loading", False, text)
         return agreement_finding(
-            "repeated loading", f"Loaded {self.plan.loads + 1} times in one process", answers
+            "repeated loading", f"Loaded {len(answers) + 1} times in one process", answers
         )
+
+    def _wants_another_load(self) -> bool:
+        """Until memory has stopped growing for as many loads as were asked for; three times that at most."""
+        if len(self.peaks) < self.plan.loads:
+            return True
+        return len(self.peaks) < MOST_WINDOWS * self.plan.loads and self._growth().passed is not True
+
+    def _growth(self) -> Finding:
+        return growth_finding(self.peaks[-self.plan.loads :], len(self.peaks))
 
     def _reload(self, engine: RemoteEngine, answers: list[tuple[Answer, Answer]]) -> None:
         self.job.check_cancelled()

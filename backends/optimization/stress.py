@@ -15,6 +15,7 @@ CONFIDENCE = 0.95
 FEWEST_LOADS = 5
 # Below this growth a load cannot be told from what an allocator keeps for later.
 LEAST_GROWTH_BYTES = 512 * 1024
+MOST_WINDOWS = 3  # so many times the loads: an allocator fills up and then stays, a leak goes on
 GROWTH_SHARE = 0.005  # of the peak, for models whose own buffers differ by more
 CLOSE = 1e-5  # outputs of the same inputs: threads may add up in another order
 
@@ -79,8 +80,11 @@ def growth(peaks_bytes: Sequence[int]) -> Interval | None:
     )
 
 
-def growth_finding(peaks_bytes: Sequence[int]) -> Finding:
-    """Fails only where the whole interval lies above the limit."""
+def growth_finding(peaks_bytes: Sequence[int], total: int = 0) -> Finding:
+    """Fails only where the whole interval lies above the limit.
+
+    ``peaks_bytes`` are the last of ``total`` loads.
+    """
     slope = growth(peaks_bytes)
     if slope is None:
         text = f"{len(peaks_bytes)} loads are too few to tell whether memory grows; it takes {FEWEST_LOADS}."
@@ -88,8 +92,9 @@ def growth_finding(peaks_bytes: Sequence[int]) -> Finding:
     limit = max(LEAST_GROWTH_BYTES, GROWTH_SHARE * float(np.median(peaks_bytes)))
     verdict = Gate("memory growth", limit, at_least=False, unit="bytes").judge(slope)
     low, high = min(peaks_bytes), max(peaks_bytes)
+    count = f"the last {len(peaks_bytes)} of {total}" if total > len(peaks_bytes) else f"{len(peaks_bytes)}"
     text = (
-        f"Peak memory over {len(peaks_bytes)} loads in one process: {_mib(low)} to {_mib(high)} MiB, a trend "
+        f"Peak memory over {count} loads in one process: {_mib(low)} to {_mib(high)} MiB, a trend "
         f"of {_mib(slope.estimate)} ({_mib(slope.low)} to {_mib(slope.high)}) MiB a load; more than "
         f"{_mib(limit)} counts as growing."
     )

@@ -76,7 +76,7 @@ def test_cut_off_resumed_certified(home: Path, capsys: pytest.CaptureFixture[str
 
     best = record.results[-1]
     gates = {gate.gate.name: gate for gate in best.gates}
-    assert best.stress is not None and best.stress.loads == 5 and best.stress.sessions == 2
+    assert best.stress is not None and best.stress.loads >= 5 and best.stress.sessions == 2
     assert gates["stress"].verdict in (Verdict.PASS, Verdict.INCONCLUSIVE)
     assert gates["inference_speed"].gate.threshold == 0.01
     stages_kept = {reading.comparison.partition(":")[0] for reading in record.readings}

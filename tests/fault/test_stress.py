@@ -44,7 +44,7 @@ def stressed(asked: Configuration, room: Room | None = None) -> tuple[StressRun,
 def test_a_sound_framework_passes(tmp_path: Path) -> None:
     run, gate = stressed(configuration(tmp_path))
     assert gate.verdict is Verdict.PASS
-    assert run.sessions == 2 and run.loads == 6 and len(run.peaks_bytes) == 6 and run.context == 64
+    assert run.sessions == 2 and run.loads == len(run.peaks_bytes) >= 6 and run.context == 64
     assert {finding.name for finding in run.findings} == {
         "repeated loading",
         "concurrent sessions",
@@ -58,13 +58,14 @@ def test_a_leak_fails_the_gate(tmp_path: Path) -> None:
     run, gate = stressed(configuration(tmp_path, leaks_bytes=12_000_000))
     assert gate.verdict is Verdict.FAIL
     assert run.growth is not None and run.growth.low > 8_000_000
+    assert run.loads == 18, "it was given the chance to stop growing"
     assert "counts as growing" in gate.evidence
 
 
 def test_a_crash_at_a_load_fails_the_gate_and_says_which(tmp_path: Path) -> None:
     run, gate = stressed(configuration(tmp_path, dies_at_load=4))
     assert gate.verdict is Verdict.FAIL
-    assert "Load 4 of 7" in gate.evidence and "aborted" in gate.evidence
+    assert "Load 4 in one process failed" in gate.evidence and "aborted" in gate.evidence
     assert len(run.peaks_bytes) == 2
 
 

@@ -40,6 +40,13 @@ def test_a_leak_is_seen_through_noise() -> None:
     assert found.passed is False and "counts as growing" in found.evidence
 
 
+def test_an_allocator_that_fills_up_and_stays_is_no_leak() -> None:
+    seen = [int((200 + min(n, 6) * 4) * MIB) for n in range(16)]
+    assert growth_finding(seen[:8]).passed is not True
+    found = growth_finding(seen[-8:], len(seen))
+    assert found.passed is True and "the last 8 of 16 loads" in found.evidence
+
+
 def test_one_wild_reading_moves_nothing() -> None:
     seen = peaks(9, 0, 0.1 * MIB)
     seen[-1] += 500 * MIB

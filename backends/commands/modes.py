@@ -114,7 +114,7 @@ def _sweep_row(point: Mapping[str, Any], metric: str) -> list[str]:
     return [
         str(point["value"]),
         f"{main['estimate']:.1f}",
-        f"{main['low']:.1f} to {main['high']:.1f}",
+        f"{main['low']:.1f} to {main['high']:.1f}" if main["samples"] > 1 else "one reading",
         f"{prefill['estimate']:.0f}" if prefill else "",
         f"{times['estimate'] * 1e3:.2f}" if times else "",
     ]

@@ -70,17 +70,25 @@ def test_every_family_becomes_gguf_and_keeps_its_mark(architecture: str, tmp_pat
     assert made.shape_only and source_model(made.path).profile.shape_only
 
 
-def test_random_weights_are_timed_in_three_frameworks_and_scored_in_none(tmp_path: Path, home: Path) -> None:
+@pytest.mark.parametrize(
+    ("framework", "precision"), [("llamacpp", "Q4_K_M"), ("onnxruntime", "INT4"), ("openvino", "INT8")]
+)
+def test_what_is_quantized_keeps_the_mark_in_its_files(
+    framework: str, precision: str, tmp_path: Path
+) -> None:
     source = small("LlamaForCausalLM", tmp_path / "tiny")
-    wanted = (("llamacpp", "Q4_K_M"), ("onnxruntime", "INT4"), ("openvino", "INT8"))
-    folders = [tmp_path / f"{framework}-{precision}" for framework, precision in wanted]
-    for (framework, precision), folder in zip(wanted, folders, strict=True):
-        made = quantize(source, framework, precision, folder, quiet())
-        assert made.shape_only and SHAPE_ONLY_WORDS in made.warnings
-        assert source_model(made.path).profile.shape_only  # in the files, too
-        assert load_artifact(folder).shape_only
-    record = bench([source.profile.path, *folders], quiet(), History(home / "history.sqlite3"), threads=1)
-    assert [result.failure for result in record.results] == [""] * 4
+    made = quantize(source, framework, precision, tmp_path / "made", quiet())
+    assert made.shape_only and SHAPE_ONLY_WORDS in made.warnings
+    assert source_model(made.path).profile.shape_only
+    assert load_artifact(tmp_path / "made").shape_only
+
+
+def test_random_weights_are_timed_and_never_scored(tmp_path: Path, home: Path) -> None:
+    source = small("LlamaForCausalLM", tmp_path / "tiny")
+    quantize(source, "llamacpp", "Q4_K_M", tmp_path / "made", quiet())
+    paths = [source.profile.path, tmp_path / "made"]
+    record = bench(paths, quiet(), History(home / "history.sqlite3"), threads=1)
+    assert [result.failure for result in record.results] == ["", ""]
     assert SHAPE_ONLY in record.notes
     for result in record.results:
         assert result.rates and result.memory is not None

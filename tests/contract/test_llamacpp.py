@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -237,23 +238,7 @@ def test_progress_names_each_tensor(worker: WorkerProcess, sources: Sources, tmp
 def test_the_importance_matrix_is_the_mean_square_of_what_flows_in(sources: Sources, tmp_path: Path) -> None:
     """The first layer's input is the normalized embedding, so its figures can be had from the file alone."""
     model = sources.language[ModelFormat.GGUF]
-    output = tmp_path / "importance.npz"
-    script = f"""
-from pathlib import Path
-import numpy as np
-from backends.frameworks.llamacpp.adapter import ADAPTER
-from backends.frameworks.llamacpp import imatrix
-from backends.frameworks.llamacpp.model import Model
-from backends.frameworks.llamacpp.options import OpenOptions
-tools = ADAPTER._tools
-model = Model(tools.api, tools.log, Path({str(model)!r}), OpenOptions(), tools.cpu)
-text = Path({str(sources.text)!r})
-found, tokens = imatrix.collect(tools.api, tools.ggml_base, model, text, 2, 1, lambda _: None)
-chunks = imatrix.chunked(model.tokenize(imatrix.read_text(text)), 2, model.bos_id)
-np.savez({str(output)!r}, ids=np.concatenate(chunks), tokens=tokens, **found)
-"""
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True)
-    found = np.load(output)
+    found = importance(model, sources.text, tmp_path / "importance.npz")
     reader = gguf.GGUFReader(model)
     embedding = next(t.data for t in reader.tensors if t.name == "token_embd.weight").astype(np.float64)
     flowing = embedding[found["ids"]]
@@ -263,6 +248,47 @@ np.savez({str(output)!r}, ids=np.concatenate(chunks), tokens=tokens, **found)
     assert set(found.files) - {"ids", "tokens"} == {
         t.name for t in reader.tensors if t.name.startswith("blk.") and "norm" not in t.name
     }
+
+
+def test_each_expert_has_an_importance_of_its_own(
+    worker: WorkerProcess, sources: Sources, tmp_path: Path
+) -> None:
+    """Every token goes to two experts: weighed by how many each got, they make up what the router saw."""
+    model = tiny_models.language_gguf(tmp_path / "experts.gguf", experts=4)
+    found = importance(model, sources.text, tmp_path / "importance.npz")
+    experts = found["blk.0.ffn_gate_exps.weight"].reshape(4, -1).astype(np.float64)
+    router = found["blk.0.ffn_gate_inp.weight"].astype(np.float64)
+    shares, residual, rank, _ = np.linalg.lstsq(experts.T, router, rcond=None)
+    assert rank == 4
+    assert residual[0] < 1e-6 * (router**2).sum()
+    assert shares.sum() == pytest.approx(1.0, abs=1e-3)
+    assert shares.min() > 0
+    for precision, more in (("IQ2_XXS", {}), ("Q4_K_M", {"imatrix": True, "bits_per_weight": 4.0})):
+        options = {"imatrix_chunks": 2, **more}
+        made = optimize(
+            worker, model, precision, tmp_path / precision, calibration=sources.text, options=options
+        )
+        assert float(made.options["reached_bits_per_weight"]) < 4.01
+
+
+def importance(model: Path, text: Path, output: Path) -> Any:
+    """Of two chunks of the text, with their ids, collected in a process of its own."""
+    script = f"""
+from pathlib import Path
+import numpy as np
+from backends.frameworks.llamacpp.adapter import ADAPTER
+from backends.frameworks.llamacpp import imatrix
+from backends.frameworks.llamacpp.model import Model
+from backends.frameworks.llamacpp.options import OpenOptions
+tools = ADAPTER._tools
+model = Model(tools.api, tools.log, Path({str(model)!r}), OpenOptions(), tools.cpu)
+text = Path({str(text)!r})
+found, tokens = imatrix.collect(tools.api, tools.ggml_base, model, text, 2, 1, lambda _: None)
+chunks = imatrix.chunked(model.tokenize(imatrix.read_text(text)), 2, model.bos_id)
+np.savez({str(output)!r}, ids=np.concatenate(chunks), tokens=tokens, **found)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True)
+    return np.load(output)
 
 
 def test_without_bytes_in_the_vocabulary_a_foreign_character_is_refused(

@@ -29,16 +29,22 @@ _NORMAL, _UNKNOWN, _CONTROL, _BYTE = 1, 2, 3, 6
 TEXT = "the cat sat on the mat and the dog ran to the cat, then it sat at the door. "
 
 
-def language_gguf(path: Path, bytes_in_vocabulary: bool = True, embedding_seed: int = 0) -> Path:
-    """A Llama of 2 layers in F16 with a SentencePiece-like vocabulary."""
+def language_gguf(
+    path: Path, bytes_in_vocabulary: bool = True, embedding_seed: int = 0, experts: int = 0
+) -> Path:
+    """A Llama of 2 layers in F16 with a SentencePiece-like vocabulary; with experts, a mixture of them."""
     random = np.random.default_rng(embedding_seed)
     vocabulary = _vocabulary(bytes_in_vocabulary)
     writer = gguf.GGUFWriter(path, "llama")
     _write_shape(writer)
+    if experts:
+        writer.add_expert_count(experts)
+        writer.add_expert_used_count(2)
     _write_vocabulary(writer, vocabulary)
-    for name, shape in _weights(len(vocabulary)).items():
+    for name, shape in _weights(len(vocabulary), experts).items():
         scale = shape[-1] ** -0.5
-        writer.add_tensor(name, (random.standard_normal(shape) * scale).astype(np.float16))
+        dtype = np.float32 if "gate_inp" in name else np.float16
+        writer.add_tensor(name, (random.standard_normal(shape) * scale).astype(dtype))
     for name in ("output_norm", *(f"blk.{i}.{n}_norm" for i in range(LAYERS) for n in ("attn", "ffn"))):
         writer.add_tensor(f"{name}.weight", np.ones(HIDDEN, np.float32))
     writer.write_header_to_file()
@@ -122,17 +128,23 @@ def _write_vocabulary(writer: gguf.GGUFWriter, vocabulary: list[tuple[str, int]]
     writer.add_add_bos_token(True)
 
 
-def _weights(vocabulary: int) -> dict[str, tuple[int, int]]:
-    """Name → (outputs, inputs), as NumPy has it."""
+def _weights(vocabulary: int, experts: int) -> dict[str, tuple[int, ...]]:
+    """Name → (outputs, inputs), as NumPy has it; those of experts one after the other."""
     kv = HIDDEN // HEADS * KV_HEADS
-    layer = {
+    forward: dict[str, tuple[int, ...]] = {
+        "ffn_gate": (FEED_FORWARD, HIDDEN),
+        "ffn_up": (FEED_FORWARD, HIDDEN),
+        "ffn_down": (HIDDEN, FEED_FORWARD),
+    }
+    if experts:
+        forward = {f"{name}_exps": (experts, *shape) for name, shape in forward.items()}
+        forward["ffn_gate_inp"] = (experts, HIDDEN)
+    layer: dict[str, tuple[int, ...]] = {
         "attn_q": (HIDDEN, HIDDEN),
         "attn_k": (kv, HIDDEN),
         "attn_v": (kv, HIDDEN),
         "attn_output": (HIDDEN, HIDDEN),
-        "ffn_gate": (FEED_FORWARD, HIDDEN),
-        "ffn_up": (FEED_FORWARD, HIDDEN),
-        "ffn_down": (HIDDEN, FEED_FORWARD),
+        **forward,
     }
     blocks = {f"blk.{i}.{name}.weight": shape for i in range(LAYERS) for name, shape in layer.items()}
     return {"token_embd.weight": (vocabulary, HIDDEN), **blocks}

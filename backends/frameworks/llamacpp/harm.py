@@ -41,7 +41,7 @@ def matrices(
     for done, tensor in enumerate(tensors):
         step(done / len(tensors))
         rows, elements = _some_rows(tensor), int(tensor.n_elements)
-        weights = importance.get(tensor.name)
+        weights = _of_columns(importance.get(tensor.name), rows.shape[1])
         matters = elements * (EDGES_COUNT if tensor.name in EDGES else 1)
         candidates = (
             Candidate(name, stored_bytes(name, elements), matters * _error(quantize, name, rows, weights))
@@ -60,6 +60,11 @@ def weight_bytes(path: Path) -> tuple[int, int]:
 def types_in(path: Path) -> dict[str, str]:
     """Tensor name → type, as it stands in a file."""
     return {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(path).tensors}
+
+
+def _of_columns(importance: Floats | None, columns: int) -> Floats | None:
+    """Experts share their matrix's type, so their columns count as they do on average."""
+    return None if importance is None else importance.reshape(-1, columns).mean(0, dtype=np.float32)
 
 
 def _types_for(length: int) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 For every matrix multiplication of the model the squares of the incoming activations are summed up by column
 and divided by the number of rows; quantization then spends its precision where they are large. The same
-quantity as llama.cpp's own imatrix tool (tools/imatrix), which the Python package does not carry.
+quantity as llama.cpp's own imatrix tool (tools/imatrix), which the Python package does not carry. Each expert
+has sums of its own, over the tokens that are led to it.
 """
 
 from __future__ import annotations
@@ -20,13 +21,23 @@ from backends.domain.errors import BadInput, JobFailed
 from backends.frameworks.llamacpp.decoder import Decoder, Shape
 from backends.frameworks.llamacpp.model import Model
 from backends.frameworks.llamacpp.options import OpenOptions
-from backends.frameworks.llamacpp.tensor import F32, GgmlTensor, float_rows, matmul_code, source
+from backends.frameworks.llamacpp.tensor import (
+    F32,
+    GgmlTensor,
+    expert_matmul_code,
+    float_rows,
+    matmul_code,
+    source,
+    values,
+)
 
 CHUNK_TOKENS = 512
 _LEAST_ROWS = 16  # smaller multiplications (a lone last token) say nothing, as in llama.cpp's tool
 _MOST_TEXT_BYTES = 4_000_000
 
-Importance = dict[str, NDArray[np.float32]]  # weight name -> mean square of each input column
+Importance = dict[
+    str, NDArray[np.float32]
+]  # weight name -> mean square of each input column, experts in turn
 
 
 @dataclass
@@ -34,8 +45,9 @@ class Collector:
     """Sees every tensor of a graph as it is computed, and adds up what flows into the weight matrices."""
 
     matmul: int
-    sums: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    rows: dict[str, int] = field(default_factory=dict)
+    expert_matmul: int = -1
+    sums: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # (experts, columns)
+    rows: dict[str, NDArray[np.int64]] = field(default_factory=dict)  # (experts,)
     error: Exception | None = None
 
     def observe(self, address: int, asking: bool, _: Any) -> bool:
@@ -44,25 +56,49 @@ class Collector:
             tensor = GgmlTensor.from_address(address)
             if asking:
                 return self._wanted(tensor)
-            self._add(source(tensor, 0).name.decode(), float_rows(source(tensor, 1)))
+            name, activations = source(tensor, 0).name.decode(), source(tensor, 1)
+            if tensor.op == self.matmul:
+                self._add(name, float_rows(activations), 0, 1)
+            else:
+                self._add_experts(name, source(tensor, 0).ne[2], activations, source(tensor, 2))
         except Exception as error:  # noqa: BLE001 - nothing may be raised through native code
             self.error = error
         return True
 
     def importance(self) -> Importance:
-        return {name: (total / self.rows[name]).astype(np.float32) for name, total in self.sums.items()}
+        return {name: _mean(total, self.rows[name]) for name, total in self.sums.items()}
 
     def _wanted(self, tensor: GgmlTensor) -> bool:
-        if tensor.op != self.matmul:
+        if tensor.op not in (self.matmul, self.expert_matmul):
             return False
         weight, activations = source(tensor, 0), source(tensor, 1)
-        is_weight = weight.name.startswith(b"blk.") and weight.ne[2] * weight.ne[3] == 1
-        return bool(is_weight and activations.type == F32 and activations.ne[1] >= _LEAST_ROWS)
+        if not weight.name.startswith(b"blk.") or activations.type != F32:
+            return False
+        if tensor.op == self.expert_matmul:
+            return bool(activations.ne[2] >= _LEAST_ROWS)
+        return bool(weight.ne[2] * weight.ne[3] == 1 and activations.ne[1] >= _LEAST_ROWS)
 
-    def _add(self, name: str, activations: NDArray[np.float32]) -> None:
+    def _add_experts(self, name: str, experts: int, activations: GgmlTensor, chosen: GgmlTensor) -> None:
+        """``activations`` (tokens, 1 or as many as chosen, columns), ``chosen`` (tokens, experts a token)."""
+        flowing = values(activations, np.float32)[0]
+        led_to = values(chosen, np.int32)[0, 0]
+        flowing = np.broadcast_to(flowing, (*led_to.shape, flowing.shape[-1]))
+        for expert in np.unique(led_to):
+            self._add(name, flowing[led_to == expert], int(expert), experts)
+
+    def _add(self, name: str, activations: NDArray[np.float32], expert: int, experts: int) -> None:
         squares = np.einsum("rc,rc->c", activations, activations, dtype=np.float64)
-        self.sums[name] = self.sums.get(name, 0.0) + squares
-        self.rows[name] = self.rows.get(name, 0) + len(activations)
+        totals = self.sums.setdefault(name, np.zeros((experts, len(squares))))
+        totals[expert] += squares
+        self.rows.setdefault(name, np.zeros(experts, np.int64))[expert] += len(activations)
+
+
+def _mean(totals: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Flat; an expert that no token was led to gets what the others have on average."""
+    usual = totals.sum(0) / max(1, int(rows.sum()))
+    known = totals / np.maximum(rows, 1)[:, None]
+    mean: NDArray[np.float32] = np.where(rows[:, None] > 0, known, usual).astype(np.float32).reshape(-1)
+    return mean
 
 
 def collect(
@@ -78,11 +114,6 @@ def collect(
 
     Raises BadInput for text that is missing or too short, JobFailed where this build cannot be observed.
     """
-    if model.experts:
-        raise JobFailed(
-            "An importance matrix for a mixture-of-experts model cannot be made here yet.",
-            "Choose a precision that needs none, such as Q4_K_M.",
-        )
     code = matmul_code(ggml_base)
     if code is None:
         raise JobFailed(
@@ -95,7 +126,7 @@ def collect(
         raise BadInput(
             f"The calibration text “{text}” has fewer than {CHUNK_TOKENS} tokens.", "Give a longer text."
         )
-    collector = Collector(code)
+    collector = Collector(code, expert_matmul_code(ggml_base, code))
     callback = api.ggml_backend_sched_eval_callback(collector.observe)
     _run_all(api, model, pieces, threads, callback, step)
     if collector.error is not None:
@@ -146,8 +177,8 @@ def chunked(ids: list[int], most: int, bos_id: int | None) -> list[NDArray[np.in
 def native(api: Any, importance: Importance) -> Any:
     """As ``llama_model_quantize`` wants it: an array that ends with a nameless entry."""
     entries = (api.llama_model_imatrix_data * (len(importance) + 1))()
-    for entry, (name, values) in zip(entries, importance.items(), strict=False):
+    for entry, (name, columns) in zip(entries, importance.items(), strict=False):
         entry.name = name.encode()
-        entry.data = np.ascontiguousarray(values).ctypes.data_as(ctypes.POINTER(ctypes.c_float))
-        entry.size = values.size
+        entry.data = np.ascontiguousarray(columns).ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+        entry.size = columns.size
     return entries

@@ -44,11 +44,23 @@ def source(tensor: GgmlTensor, index: int) -> GgmlTensor:
 
 def float_rows(tensor: GgmlTensor) -> NDArray[np.float32]:
     """(rows, columns): a host tensor of 32-bit floats, outer dimensions flattened; a view if possible."""
-    shape = tuple(reversed(tensor.ne))
-    span = sum((tensor.ne[i] - 1) * tensor.nb[i] for i in range(4)) + ctypes.sizeof(ctypes.c_float)
-    memory = (ctypes.c_char * span).from_address(tensor.data)
-    array: NDArray[np.float32] = np.ndarray(shape, np.float32, memory, strides=tuple(reversed(tensor.nb)))
+    array: NDArray[np.float32] = values(tensor, np.float32)
     return array.reshape(-1, tensor.ne[0])
+
+
+def values(tensor: GgmlTensor, dtype: type[np.generic]) -> NDArray[Any]:
+    """A host tensor of plain numbers as a view of four dimensions, the innermost last."""
+    shape = tuple(reversed(tensor.ne))
+    span = sum((tensor.ne[i] - 1) * tensor.nb[i] for i in range(4)) + np.dtype(dtype).itemsize
+    memory = (ctypes.c_char * span).from_address(tensor.data)
+    return np.ndarray(shape, dtype, memory, strides=tuple(reversed(tensor.nb)))
+
+
+def expert_matmul_code(ggml_base: Any, matmul: int) -> int:
+    """The number of the multiplication by experts' matrices, which follows the plain one; -1 if not."""
+    name = ggml_base.ggml_op_name
+    name.argtypes, name.restype = [ctypes.c_int], ctypes.c_char_p
+    return matmul + 1 if name(matmul + 1) == b"MUL_MAT_ID" else -1
 
 
 def matmul_code(ggml_base: Any) -> int | None:

@@ -353,6 +353,7 @@ def test_a_busy_machine_is_told_before_and_during(stage) -> None:
     assert page.notice.isVisibleTo(page)
     assert page.notice.sentence.text().startswith("Just now: other programs used 3")
     one.finish()
+    assert page.notice.sentence.text().endswith("readings were disturbed while this was measured.")
 
 
 def test_the_gates_of_the_settings_are_what_is_judged_by(stage, services: Services) -> None:

@@ -173,12 +173,21 @@ class BenchmarkPage(Page):
             sentence = self.tr("Calm now; {0} readings were disturbed so far.").format(live.disturbed)
         else:
             sentence = before
-        if not sentence or self._phase is Phase.ENDED:
+        if not sentence:
             return
         self.notice.show_notice(
             sentence,
             self.tr("Figures are more certain when other programs rest. Disturbed pairs are repeated once."),
         )
+
+    def _tell_disturbed(self) -> None:
+        """When nothing is measured any more, "just now" would be a lie."""
+        count = self.live.disturbed if self.live else 0
+        self.notice.setVisible(bool(count))
+        if count:
+            sentence = self.tr("{0} readings were disturbed while this was measured.").format(count)
+            remedy = self.tr("All are kept, and widen the intervals. A calmer machine gives narrower ones.")
+            self.notice.show_notice(sentence, remedy)
 
     @Slot(str)
     def _take_run(self, run_id: str) -> None:
@@ -210,6 +219,7 @@ class BenchmarkPage(Page):
             isinstance(terminal, Cancelled) or record is not None or bool(self._services.store.state.results)
         )
         self._set_phase(Phase.ENDED if ended else Phase.WAITING)
+        self._tell_disturbed()
 
     def _show_summary(self, record: RunRecord) -> None:
         for result in record.results:

@@ -156,7 +156,7 @@ def test_the_emulator_is_judged_and_never_timed(qnn: Framework, tmp_path: Path) 
     record = compare(Comparison(source, original, (made,), brisk, energy=OFF), quiet(), history)
     timed, checked = record.results
     assert timed.rates and timed.quality
-    assert checked.quality and checked.output_fidelity
+    assert checked.quality is not None
     assert not checked.rates and not checked.comparisons and checked.latency_p50_s is None
     assert {reading.label for reading in record.readings} == {timed.label}
     assert EMULATED in record.notes

@@ -314,6 +314,9 @@ def test_batches_and_cache_types_are_taken(engine: Engine, sources: Sources) -> 
     with engine(model, options={"type_k": "q8_0", "type_v": "q8_0", "flash_attn": True}) as handle:
         assert "KV cache Q8_0/Q8_0" in " ".join(handle.engine.details)
         smaller = handle.memory(TokenWorkload(prompt, 4)).kv_cache_bytes
+    for name in ("BF16", "q4_0", "IQ4_NL"):
+        with engine(model, options={"type_k": name, "type_v": name, "flash_attn": True}) as handle:
+            assert f"KV cache {name.upper()}/{name.upper()}" in " ".join(handle.engine.details)
     assert cache_bytes == 2 * 2 * 128 * 1024 * 2  # keys and values, layers, width, tokens, bytes
     assert smaller == cache_bytes * 34 // 64
 

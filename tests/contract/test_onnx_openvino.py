@@ -170,6 +170,7 @@ def test_int4_from_calibration_text(
         ("onnxruntime", "INT4", {"colour": "red"}, "no option “colour”"),
         ("onnxruntime", "INT8_DYNAMIC", {"block_size": 32}, "no option “block_size”"),
         ("onnxruntime", "INT4", {"block_size": 48}, "“block_size” cannot be “48”"),
+        ("onnxruntime", "INT8", {"method": "hqq"}, "HQQ goes with 4 bits only"),
         ("onnxruntime", "INT4", {"method": "best"}, "“method” cannot be “best”"),
         ("openvino", "INT8", {"group_size": 32}, "no option “group_size”"),
         ("openvino", "INT4_SYM", {"ratio": 1.5}, "“ratio” cannot be “1.5”"),
@@ -230,6 +231,15 @@ def test_the_generator_agrees_with_the_session(optimize: Optimize, engine: Engin
             assert handle.measure(TokenWorkload(IDS, 12)).token_ids == plain
             found = np.load(handle.logits(IDS).path)
         np.testing.assert_allclose(found, logits(engine, made), rtol=0, atol=1e-4)
+
+
+def test_the_bundled_models_own_shapes_do_not_hinder(optimize: Optimize, engine: Engine) -> None:
+    """The builder's graph carries shapes that contradict what is inferred."""
+    path = ROOT / "resources" / "models" / "edgewright-lm" / "onnx" / "model.onnx"
+    made = optimize("onnxruntime", path, LANGUAGE, "INT8_DYNAMIC")
+    assert int(made.options["quantized_operators"]) > 8
+    expected = logits(engine, original("onnxruntime", path, LANGUAGE))
+    assert agreement(logits(engine, made), expected) > 0.8
 
 
 def test_the_generator_needs_its_configuration(engine: Engine, tmp_path: Path) -> None:

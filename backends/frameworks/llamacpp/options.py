@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import gguf
+
 from backends.domain.artifact import Option
 from backends.frameworks.options import wrong
 
@@ -111,9 +113,10 @@ def _compiles(pattern: str) -> bool:
 
 
 def type_numbers(api: Any) -> dict[str, int]:
-    """ggml's types by name, from the constants of the library."""
-    prefix = "GGML_TYPE_"
-    found = {name.removeprefix(prefix): value for name, value in vars(api).items() if name.startswith(prefix)}
+    """ggml's types by name, those that the library has; what gguf cannot read back (Q2_0) is none of them."""
+    known = {kind.name: int(kind) for kind in gguf.GGMLQuantizationType}
     return {
-        name: value for name, value in found.items() if name not in _NO_WEIGHTS and isinstance(value, int)
+        name: number
+        for name, number in known.items()
+        if name not in _NO_WEIGHTS and number < api.GGML_TYPE_COUNT
     }

@@ -76,6 +76,7 @@ class OnnxRuntimeAdapter:
 
 
 def _tools() -> Tools:
+    from onnx.shape_inference import InferenceError
     from onnxruntime import quantization
     from onnxruntime.quantization import calibrate
     from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -83,7 +84,7 @@ def _tools() -> Tools:
     from backends.frameworks.onnxruntime.recipes import Tools
 
     logging.getLogger().setLevel(logging.ERROR)  # they speak to the root logger, line by line
-    errors = (*ERRORS, ValueError)
+    errors = (*ERRORS, ValueError, InferenceError)
     return Tools(quantization, calibrate, convert_float_to_float16, errors, _inputs)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from onnx import ModelProto, TensorProto
 
 from backends.domain.artifact import Option
+from backends.domain.errors import BadInput
 from backends.domain.events import Progress
 from backends.domain.model import ModelKind, TensorSpec
 from backends.frameworks.base import JobContext, OptimizeRequest
@@ -26,6 +27,8 @@ from backends.frameworks.onnx.graphs import (
 from backends.frameworks.onnx.rotary import take_rotary_out
 from backends.frameworks.onnxruntime.weights import Recipe, WeightQuantizer, quantized_operators
 from backends.frameworks.samples import Feed, read_samples
+
+HQQ_BITS = 4  # fractions as zero points
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,11 @@ def maker(precision: str, kind: ModelKind) -> Maker | None:
 
 def _weights_only(bits: int, method: str, work: Work) -> Made:
     recipe = _recipe(bits, method, work.request.options)
+    if recipe.method == "hqq" and bits != HQQ_BITS:
+        raise BadInput(
+            f"HQQ goes with {HQQ_BITS} bits only: ONNX Runtime has no kernel for its zero points at {bits}.",
+            "Choose the method rtn or k_quant.",
+        )
     take_rotary_out(work.model)
 
     def tick(done: int, total: int) -> None:
@@ -208,6 +216,7 @@ _MAKERS: dict[tuple[str, bool], Maker] = {
 def _prepare(model: ModelProto, scratch: Path, tools: Tools) -> Path:
     """Shapes inferred, constants and batch normalization folded. Where that fails, the model as it is."""
     raw, prepared = scratch / "raw.onnx", scratch / "prepared.onnx"
+    del model.graph.value_info[:]  # an exporter's shapes, which may contradict those that are inferred
     write_model(model, raw, beside=False)
     try:
         tools.quantization.quant_pre_process(raw, prepared, skip_symbolic_shape=True)

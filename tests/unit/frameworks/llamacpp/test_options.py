@@ -71,8 +71,12 @@ def test_nonsense_is_refused_with_what_would_do(options: dict[str, Option], word
         read_quantize_options(options, TYPES)
 
 
-def test_types_are_read_from_the_librarys_constants() -> None:
+def test_every_type_of_the_library_has_its_number() -> None:
     class Api:
-        GGML_TYPE_F16, GGML_TYPE_Q8_K, GGML_TYPE_I8, GGML_TYPE_COUNT, OTHER = 1, 15, 24, 43, 7
+        GGML_TYPE_COUNT = 36
 
-    assert type_numbers(Api) == {"F16": 1}
+    found = type_numbers(Api)
+    assert (found["F16"], found["Q8_0"], found["BF16"], found["TQ2_0"]) == (1, 8, 30, 35)
+    assert not {"MXFP4", "Q8_K", "I8", "COUNT"} & set(found)
+    caches = {spec.name: spec.choices for spec in registry.manifest("llamacpp").load_options}
+    assert set(caches["type_k"]) | set(caches["type_v"]) <= set(found)

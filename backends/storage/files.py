@@ -31,7 +31,7 @@ def is_abandoned(leftover: Path) -> bool:
 def folder_in_the_making(target: Path) -> Iterator[Path]:
     """An empty folder beside ``target`` that becomes ``target`` when the block ends well, else disappears.
 
-    Raises BadInput when ``target`` exists already or its parent cannot be written to.
+    What a killed process left there half-made is cleared away first. Raises BadInput when ``target`` exists already or its parent cannot be written to.
     """
     if target.exists():
         raise BadInput(
@@ -39,6 +39,7 @@ def folder_in_the_making(target: Path) -> Iterator[Path]:
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(target.parent)
         partial = Path(tempfile.mkdtemp(prefix=partial_prefix(), dir=target.parent))
     except OSError as error:
         raise BadInput(

@@ -43,6 +43,16 @@ def test_what_a_living_process_makes_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["artifact"]
 
 
+def test_what_a_killed_process_left_goes_when_the_folder_is_used_again(tmp_path: Path) -> None:
+    dead = tmp_path / f"{PARTIAL}{psutil.Process().pid}-1-x"
+    dead.mkdir()
+    (dead / "half").write_text("x")
+    with folder_in_the_making(tmp_path / "first") as living, folder_in_the_making(tmp_path / "second"):
+        assert not dead.exists()
+        assert living.is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
+
+
 def test_a_process_says_that_it_runs_until_it_ends(tmp_path: Path) -> None:
     assert running_since(tmp_path / "running") is None
     process = subprocess.Popen(

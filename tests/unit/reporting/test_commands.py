@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from backends import cli
 from backends.storage.history import History
 from backends.storage.paths import HOME_VARIABLE, app_paths
+from tests.unit.cli.test_cli import check
 from tests.unit.reporting.test_certificate import models, stored  # noqa: F401 (fixtures)
 
 
@@ -34,11 +35,11 @@ def test_from_a_run_to_a_confirmed_certificate(
 ) -> None:
     report, paper = tmp_path / "r.html", tmp_path / "c.json"
     assert cli.main(["report", run_id, "--out", str(report), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["report"] == str(report)
+    assert check("report", capsys.readouterr().out)["report"] == str(report)
     assert cli.main(["certify", run_id, "--out", str(paper), "--json"]) == 0
-    signer = json.loads(capsys.readouterr().out)["signed_by"]
+    signer = check("certify", capsys.readouterr().out)["signed_by"]
     assert cli.main(["verify", str(paper), "--artifacts", str(models), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    found = check("verify", capsys.readouterr().out)
     assert (found["intact"], found["trusted"], found["signed_by"]) == (True, True, signer)
     assert len(found["artifacts"]) == 5
 
@@ -62,3 +63,18 @@ def test_what_does_not_hold_ends_with_2(
     assert cli.main(["verify", str(paper)]) == 0
     assert cli.main(["verify", str(tmp_path / "nothing")]) == 2
     assert cli.main(["report", run_id, "--out", str(tmp_path / "r.pdf")]) == 2
+
+
+def test_a_repetition_keeps_its_schema(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is found is simulated here; the real repetition is among the contract tests."""
+    found = SimpleNamespace(
+        record=SimpleNamespace(run_id="r"),
+        agrees=True,
+        agreements=[SimpleNamespace(sentence="s")],
+        remarks=(),
+    )
+    monkeypatch.setattr("backends.actions.certificate.agreed", lambda *_: found)
+    assert cli.main(["rerun", "certificate.json", "--json"]) == 0
+    assert check("rerun", capsys.readouterr().out)["figures"] == ["s"]

@@ -17,6 +17,7 @@ from backends.benchmarking.protocol import unique_labels
 from backends.domain.artifact import Artifact, Configuration
 from backends.domain.errors import BadInput
 from backends.domain.hardware import HardwareProfile
+from backends.domain.model import ModelKind
 from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import DataFile, RunSetup
 from backends.frameworks.base import JobContext
@@ -49,6 +50,7 @@ def chosen_gates(edits: Mapping[str, float] | None = None) -> Gates:
 def setup_of(comparison: Comparison) -> RunSetup:
     """The rules of a run; the hashes of its models follow at the end, see :func:`with_hashes`."""
     rules, source, prepared = comparison.protocol, comparison.source, known_preprocessing(comparison)
+    asks_questions = source.profile.kind is ModelKind.LANGUAGE  # images are all looked at
     return RunSetup(
         product_version=__version__,
         looks=rules.looks,
@@ -63,7 +65,7 @@ def setup_of(comparison: Comparison) -> RunSetup:
         seed=rules.seed,
         context=comparison.configurations()[0].load.context,
         threads=comparison.threads,
-        task_limit=comparison.task_limit,
+        task_limit=comparison.task_limit if asks_questions else None,
         mean=tuple(prepared.mean) if prepared else (),
         std=tuple(prepared.std) if prepared else (),
         tasks=data_file(source.tasks),

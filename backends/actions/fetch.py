@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from backends.jobs.launcher import run_job
 from backends.jobs.spec import HUB_FETCH, HUB_PLAN, HubFetchRequest, HubPlanRequest, JobSpec
 from backends.sources.hub import PREFIX, parse
 from backends.storage.files import PARTIAL, disk_error, write_text
+from backends.storage.owners import announce
 from backends.storage.paths import app_paths
 
 ORIGIN = "origin.json"  # where a folder's files come from
@@ -54,6 +56,7 @@ def fetch(model: HubModel, job: JobContext, files: tuple[str, ...] = (), token: 
         last = place.last()
         if last is None:
             raise
+        place.use()
         job.emit(Log(f"{error.message} The copy that is here is used: commit {last.commit[:12]}."))
         return last
     return bring(wanted, job, files, token)
@@ -63,6 +66,7 @@ def bring(wanted: HubPlan, job: JobContext, files: tuple[str, ...] = (), token: 
     """Download what :func:`plan` found; nothing is fetched where the same commit is here. Raises as fetch."""
     place = _Place(app_paths().hub, wanted.model, files)
     with locked(place.root / ".lock", job, "download"):
+        place.use()
         there = place.whole(wanted)
         if there is not None:
             job.emit(Log(f"{wanted.model.title} is here already, at commit {wanted.commit[:12]}."))
@@ -88,6 +92,12 @@ class _Place:
     @property
     def root(self) -> Path:
         return self.hub / f"models--{self.model.name.replace('/', '--')}"
+
+    def use(self) -> None:
+        """Say so: what is used while this process runs, no other clears away."""
+        announce(app_paths().running)
+        with suppress(OSError):  # a cache that only others may write to is read all the same
+            os.utime(self.root)
 
     def whole(self, wanted: HubPlan) -> Fetched | None:
         """The folder of this commit, if every file is there at its size."""

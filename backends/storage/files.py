@@ -31,7 +31,8 @@ def is_abandoned(leftover: Path) -> bool:
 def folder_in_the_making(target: Path) -> Iterator[Path]:
     """An empty folder beside ``target`` that becomes ``target`` when the block ends well, else disappears.
 
-    What a killed process left there half-made is cleared away first. Raises BadInput when ``target`` exists already or its parent cannot be written to.
+    What a killed process left there half-made is cleared away first. Raises BadInput when ``target`` exists
+    already or its parent cannot be written to.
     """
     if target.exists():
         raise BadInput(

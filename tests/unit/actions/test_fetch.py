@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from backends.domain.events import Event, Log
 from backends.domain.model import ModelFormat
 from backends.jobs.context import CancelToken, Context
 from backends.sources.shapes import Shape, write_folder
+from tests.conftest import ROOT
 from tests.unit.sources.server import OTHER_COMMIT, Behaviour, serving, small_model
 from tests.unit.sources.test_shapes import TINY
 
@@ -106,6 +110,38 @@ def test_a_cancelled_download_goes_on_where_it_was(home: Path, monkeypatch: pyte
     assert (fetched.folder / "model.safetensors").read_bytes() == small_model()["model.safetensors"]
     assert len(behaviour.downloads("config.json")) == 1
     assert not leftovers(home)
+
+
+def test_clearing_away_leaves_a_running_download_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that goes on where an earlier one was: its folder is older than the process that downloads."""
+    behaviour, cleared = Behaviour(hold=threading.Event()), list[str]()
+    root = home / "data" / "hub" / "models--owner--name"
+    root.mkdir(parents=True)
+    os.utime(root, (0, 0))
+    token = CancelToken()
+
+    def clear() -> None:
+        behaviour.holding.wait(60)
+        try:
+            cleared.append(cleared_elsewhere())
+        finally:
+            token.cancel()
+
+    user = threading.Thread(target=clear)
+    with serving(behaviour) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        user.start()
+        with pytest.raises(JobCancelled):
+            fetch.fetch(MODEL, quiet(token=token))
+        user.join()
+    (thing,) = json.loads(cleared[0])["things"]
+    assert (thing["kind"], thing["in_use"], thing["removed"]) == ("download", True, False)
+    assert leftovers(home)
+
+
+def cleared_elsewhere() -> str:
+    command = [sys.executable, "-m", "backends.cli", "clean", "--all", "--json"]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 def test_remote_code_is_refused_before_the_weights_come(monkeypatch: pytest.MonkeyPatch) -> None:

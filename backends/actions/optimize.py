@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backends.actions.artifacts import load_artifact
@@ -192,6 +193,7 @@ class _Pipeline:
     parts: Parts
     on_stage: OnStage
     stages: list[Stage]
+    alone_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))  # of this step
 
     def go(self) -> None:
         known = {stage.name for stage in self.stages}
@@ -210,10 +212,10 @@ class _Pipeline:
                 self._recall()
 
     def _keep(self, step: Step, work: Callable[[], Sequence[Stage]]) -> None:
+        self.alone_s.clear()
         began = time.monotonic()
-        made = work()
-        took_s = (time.monotonic() - began) / max(1, len(made))
-        made = [replace(stage, took_s=took_s) for stage in made]
+        found = work()
+        made = stages.timed(found, time.monotonic() - began, self.alone_s)
         self.shared.history.add_stages(self.shared.run_id, made)
         self.stages += made
         for stage in made:
@@ -308,9 +310,11 @@ class _Pipeline:
         outcome = conductor.run(plan, self.shared.surface(lambda result: None))
         original, *found = outcome.results
         results = [_with_quality_of(original, baseline)]
+        self._spent(stages.seconds_alone(outcome.readings))
         for result, known in zip(found, chosen, strict=True):
-            complete = self.shared.stressed(_with_quality_of(result, known))
-            gates = self.shared.gates_of(complete, results[0], outcome.readings)
+            with self._timing(result.label):
+                complete = self.shared.stressed(_with_quality_of(result, known))
+                gates = self.shared.gates_of(complete, results[0], outcome.readings)
             results.append(replace(complete, gates=gates))
         for result in results:
             self.shared.history.put_result(self.shared.run_id, result)
@@ -347,9 +351,11 @@ class _Pipeline:
         before = self.best
         outcome = self._measured(step, self._plan(before.configuration, made))
         decided = []
+        self._spent(stages.seconds_alone(outcome.readings))
         for result in outcome.results[1:]:
-            judged = self.shared.judged(result)
-            gates = self.shared.gates_of(judged, before, ())
+            with self._timing(result.label):
+                judged = self.shared.judged(result)
+                gates = self.shared.gates_of(judged, before, ())
             emulated = registry.manifest(result.configuration.artifact.framework).emulated
             decided.append(stages.decided(step, judged, before, gates, emulated))
         return stages.settled(decided)
@@ -369,13 +375,27 @@ class _Pipeline:
         return conductor.run(plan, shared.surface(lambda result: None, keep))
 
     def _make(self, step: Step, choice: Choice, made: list[Configuration], told: list[Stage]) -> None:
+        began = time.monotonic()
         try:
             artifact = self._artifact(choice)
         except EdgewrightError as error:
-            told.append(_failed(step, f"{choice.framework} {choice.precision}: {error}"))
-            self.job.emit(Log(told[-1].evidence[0]))
+            stage = _failed(step, f"{choice.framework} {choice.precision}: {error}")
+            told.append(replace(stage, took_s=time.monotonic() - began))
+            self.job.emit(Log(stage.evidence[0]))
         else:
             made.append(Configuration(artifact, self.shared.original.load))
+            self._spent({made[-1].label: time.monotonic() - began})
+
+    @contextmanager
+    def _timing(self, label: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._spent({label: time.monotonic() - began})
+
+    def _spent(self, alone_s: Mapping[str, float]) -> None:
+        """Seconds on one attempt alone, by its label."""
+        for label, seconds in alone_s.items():
+            self.alone_s[label] += seconds
 
     def _artifact(self, choice: Choice) -> Artifact:
         """Made now, or by the part of this run that was cut off."""

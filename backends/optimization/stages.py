@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 
 from backends.domain.gate import GateResult, Verdict
 from backends.domain.metric import Interval
-from backends.domain.result import Comparison, ConfigurationResult, Stage
+from backends.domain.result import Comparison, ConfigurationResult, Reading, Stage
 from backends.optimization.pareto import Candidate, candidate, recommend
 
 
@@ -83,6 +84,33 @@ def _judged(
     if step is Step.ACCELERATION:
         return Outcome.DROPPED, "No gain is certain, so the settings stay as they were."
     return Outcome.KEPT, "No difference in speed can be told; it is kept as it loses nothing for certain."
+
+
+def seconds_alone(readings: Sequence[Reading]) -> dict[str, float]:
+    """What the pairs of each candidate took, by its label: from one reading to the next, in seconds.
+
+    What came before the first reading was done for all of them and is not in it.
+    """
+    alone: dict[str, float] = {}
+    for before, reading in pairwise(readings):
+        label = reading.comparison
+        alone[label] = alone.get(label, 0.0) + max(0.0, reading.t_s - before.t_s)
+    return alone
+
+
+def timed(stages: Sequence[Stage], took_s: float, alone_s: Mapping[str, float]) -> tuple[Stage, ...]:
+    """With what each attempt took: its own part, and an even share of what was done for all of them.
+
+    ``alone_s``: seconds by label. What was skipped took nothing, unless nothing else was there.
+    """
+    own = [stage.took_s + (alone_s.get(stage.result.label, 0.0) if stage.result else 0.0) for stage in stages]
+    tried = [stage.verdict != Outcome.SKIPPED for stage in stages]
+    takes_part = tried if any(tried) else [True] * len(stages)
+    share_s = max(0.0, took_s - sum(own)) / max(1, sum(takes_part))
+    return tuple(
+        replace(stage, took_s=own_s + share_s * part)
+        for stage, own_s, part in zip(stages, own, takes_part, strict=True)
+    )
 
 
 def settled(stages: Sequence[Stage]) -> tuple[Stage, ...]:

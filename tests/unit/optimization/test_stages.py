@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -19,11 +20,13 @@ from backends.optimization.stages import (
     contenders,
     decided,
     product,
+    seconds_alone,
     settled,
+    timed,
     waterfall,
 )
 
-from .samples import comparison, interval, memory, patient, result
+from .samples import comparison, interval, memory, patient, readings, result
 
 DECODE = "decode_tokens_per_s"
 
@@ -127,6 +130,20 @@ def test_the_chain_is_held_against_the_direct_measurement() -> None:
     assert "the two agree" in chain_sentence(stages, comparison(DECODE, interval(2.1, 1.9, 2.3)))
     assert "do not agree" in chain_sentence(stages, comparison(DECODE, interval(1.0, 0.9, 1.1)))
     assert chain_sentence(stages, None) == ""
+
+
+def test_every_attempt_has_its_own_time_and_a_share_of_what_all_had_in_common() -> None:
+    at = [(10.0, "slow"), (12.0, "slow"), (13.0, "quick"), (16.0, "slow"), (17.0, "quick")]
+    paired = [replace(readings([1.0])[0], t_s=t_s, comparison=label) for t_s, label in at]
+    alone = seconds_alone(paired)
+    assert alone == {"slow": 5.0, "quick": 2.0}
+    skipped = Stage(Step.CONVERSION, Outcome.SKIPPED, ("Nothing to convert.",))
+    failed = Stage(Step.CONVERSION, Outcome.FAILED, ("It cannot.",), took_s=1.0)
+    ran = [stage(Step.CONVERSION, made(label)) for label in ("slow", "quick")]
+    took = [one.took_s for one in timed([skipped, failed, *ran], 20.0, alone)]
+    assert took == pytest.approx([0.0, 5.0, 9.0, 6.0])
+    assert [one.took_s for one in timed([skipped], 7.0, {})] == [7.0]
+    assert timed([], 7.0, {}) == ()
 
 
 ratios = st.floats(0.1, 10)

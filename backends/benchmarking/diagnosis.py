@@ -14,6 +14,7 @@ from statistics import fmean
 
 from backends.benchmarking import metrics
 from backends.benchmarking.threads import ThreadAdvice
+from backends.domain.gate import MEMORY_GROWTH
 from backends.domain.hardware import HardwareProfile
 from backends.domain.metric import Interval
 from backends.domain.result import ConfigurationResult, Reading
@@ -164,6 +165,11 @@ def _memory_bound(case: Case) -> Iterator[str]:
         yield f"It took {memory.total_peak_bytes / total:.0%} of this machine's {total / 2**30:.1f} GiB."
 
 
+def _memory_grows(case: Case) -> Iterator[str]:
+    found = case.result.stress.findings if case.result.stress else ()
+    yield from (one.evidence for one in found if one.name == MEMORY_GROWTH and one.passed is False)
+
+
 def _bandwidth_bound(case: Case) -> Iterator[str]:
     """Each token reads every weight once: bytes/s = weight bytes × decode tokens/s."""
     rate, throughput = case.result.rates.get(metrics.DECODE), case.hardware.throughput
@@ -197,6 +203,7 @@ _RULES: Mapping[str, Callable[[Case], Iterator[str]]] = {
     "better_thread_count": _better_threads,
     "unstable": _unstable,
     "memory_bound": _memory_bound,
+    "memory_grows": _memory_grows,
     "bandwidth_bound": _bandwidth_bound,
     "cpu_bound": _cpu_bound,
 }

@@ -43,6 +43,9 @@ class GateResult:
     evidence: str
 
 
+MEMORY_GROWTH = "memory growth"  # the stress run's check that loading again and again takes no more
+
+
 @dataclass(frozen=True)
 class Finding:
     """One check of a stress run or a security inspection. ``passed`` is ``None``: it could not be made."""

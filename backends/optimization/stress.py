@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.domain.gate import Finding, Gate, Verdict
+from backends.domain.gate import MEMORY_GROWTH, Finding, Gate, Verdict
 from backends.domain.metric import Interval
 
 CONFIDENCE = 0.95
@@ -88,9 +88,9 @@ def growth_finding(peaks_bytes: Sequence[int], total: int = 0) -> Finding:
     slope = growth(peaks_bytes)
     if slope is None:
         text = f"{len(peaks_bytes)} loads are too few to tell whether memory grows; it takes {FEWEST_LOADS}."
-        return Finding("memory growth", None, text)
+        return Finding(MEMORY_GROWTH, None, text)
     limit = max(LEAST_GROWTH_BYTES, GROWTH_SHARE * float(np.median(peaks_bytes)))
-    verdict = Gate("memory growth", limit, at_least=False, unit="bytes").judge(slope)
+    verdict = Gate(MEMORY_GROWTH, limit, at_least=False, unit="bytes").judge(slope)
     low, high = min(peaks_bytes), max(peaks_bytes)
     count = f"the last {len(peaks_bytes)} of {total}" if total > len(peaks_bytes) else f"{len(peaks_bytes)}"
     text = (
@@ -98,7 +98,7 @@ def growth_finding(peaks_bytes: Sequence[int], total: int = 0) -> Finding:
         f"of {_mib(slope.estimate)} ({_mib(slope.low)} to {_mib(slope.high)}) MiB a load; more than "
         f"{_mib(limit)} counts as growing."
     )
-    return Finding("memory growth", _PASSED[verdict], text)
+    return Finding(MEMORY_GROWTH, _PASSED[verdict], text)
 
 
 _PASSED = {Verdict.PASS: True, Verdict.FAIL: False, Verdict.INCONCLUSIVE: None}

@@ -202,6 +202,18 @@ def test_load_options_that_make_no_sense(
         pass
 
 
+def test_the_cache_of_kernels_changes_no_answer(engine: Engine, tmp_path: Path) -> None:
+    """The plug-in takes its capacity and tells it nobody."""
+    made = original("openvino", onnx_models.language_onnx(tmp_path), LANGUAGE)
+    for capacity in (0, 100):
+        with engine(made, options={"runtime_cache": capacity}) as handle:
+            tokens = handle.measure(TokenWorkload(IDS, 8)).token_ids
+        with engine(made) as handle:
+            assert handle.measure(TokenWorkload(IDS, 8)).token_ids == tokens
+    with pytest.raises(BadInput, match="runtime_cache"), engine(made, options={"runtime_cache": -1}):
+        pass
+
+
 def test_a_device_that_is_not_there(engine: Engine, tmp_path: Path) -> None:
     path = onnx_models.language_onnx(tmp_path)
     for framework in BOTH:

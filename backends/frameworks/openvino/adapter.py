@@ -243,6 +243,8 @@ def _settings(options: LoadOptions, device: str, language: bool) -> dict[str, An
         settings["INFERENCE_PRECISION_HINT"] = str(wanted.get("inference_precision", "f32"))
         if language:
             settings["KV_CACHE_PRECISION"] = str(wanted.get("kv_cache_precision", "f32"))
+        if "runtime_cache" in wanted:
+            settings["CPU_RUNTIME_CACHE_CAPACITY"] = wanted["runtime_cache"]
     elif "inference_precision" in wanted:
         settings["INFERENCE_PRECISION_HINT"] = str(wanted["inference_precision"])
     named = {

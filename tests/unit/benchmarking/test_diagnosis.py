@@ -8,6 +8,7 @@ from backends.benchmarking import metrics
 from backends.benchmarking.diagnosis import _RULES, Case, diagnose, rules, suggestion_for
 from backends.benchmarking.threads import ThreadAdvice
 from backends.domain.artifact import Configuration
+from backends.domain.gate import MEMORY_GROWTH, Finding
 from backends.domain.hardware import (
     Fact,
     HardwareProfile,
@@ -20,7 +21,7 @@ from backends.domain.hardware import (
 )
 from backends.domain.metric import Interval, LoadedEngine, MemoryReading, TokenMeasurement
 from backends.domain.model import TensorContents
-from backends.domain.result import Comparison, ConfigurationResult, Reading
+from backends.domain.result import Comparison, ConfigurationResult, Reading, StressRun
 
 from .fakes import configuration
 
@@ -74,6 +75,10 @@ def read(cpu_percent: float) -> Reading:
     return Reading(HEALTHY.label, 0, 0, 0.0, TokenMeasurement(1, (0.1, 0.2)), worker_cpu_percent=cpu_percent)
 
 
+def stressed(*, passed: bool | None) -> StressRun:
+    return StressRun(2, 8, 64, (), None, (Finding(MEMORY_GROWTH, passed, "It grows by 2 MiB a load."),))
+
+
 def test_a_healthy_result_has_no_findings() -> None:
     assert diagnose(Case(HEALTHY, machine())) == ()
 
@@ -100,6 +105,7 @@ CASES = {
     "memory_bound": Case(
         replace(HEALTHY, memory=MemoryReading(9_500, None, None, 10, 700, None, "test")), machine()
     ),
+    "memory_grows": Case(replace(HEALTHY, stress=stressed(passed=False)), machine()),
     "bandwidth_bound": Case(
         replace(HEALTHY, configuration=holding({"Q4_K": 30}, 4.8, 80_000_000)), machine()
     ),
@@ -137,9 +143,15 @@ def test_the_original_is_not_called_badly_quantized() -> None:
     assert diagnose(Case(replace(HEALTHY, configuration=replace(original, artifact=wide)), machine())) == ()
 
 
+@pytest.mark.parametrize("passed", [True, None])
+def test_memory_that_is_not_proved_to_grow_is_no_symptom(passed: bool | None) -> None:
+    assert diagnose(Case(replace(HEALTHY, stress=stressed(passed=passed)), machine())) == ()
+
+
 def test_suggestions_are_the_frameworks_own() -> None:
     assert "SIMD" in suggestion_for("slow", "llamacpp")
     assert "Metal" in suggestion_for("slow", "mlx")
+    assert "runtime_cache=0" in suggestion_for("memory_grows", "openvino")
     assert suggestion_for("slow", "unheard-of") == rules()["slow"]["any"]
 
 

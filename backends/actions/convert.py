@@ -22,6 +22,7 @@ from backends.actions.artifacts import (
     size_of,
 )
 from backends.actions.assess import assess, inspect
+from backends.actions.calibration import calibrated
 from backends.actions.conversions import FILES, Conversions, conversions
 from backends.actions.engines import environments
 from backends.actions.sameness import check, figures, is_quantized, reference_framework
@@ -115,8 +116,9 @@ def form_of(
     _refuse_missing(road)
     store = conversions()
     at = _Place.start(source, road.start, job)
-    for step in road.steps:
-        at = _Walker(source, store, step, at, job, wheels, options or {}).go()
+    with calibrated(source, any(_calibrates(step.converter) for step in road.steps), job) as data:
+        for step in road.steps:
+            at = _Walker(data, store, step, at, job, wheels, options or {}).go()
     assert at.artifact is not None
     return at.artifact
 
@@ -207,6 +209,7 @@ class _Walker:
             size_bytes=size_of(made.path),
             source=self.at.profile.path,
             took_s=time.monotonic() - began,
+            preprocessing=self.source.preprocessing if self._calibration else None,
         )
         made = replace(made, original=not is_quantized(made, self.at.profile))
         title, samples = self.converter.title, self._calibration
@@ -268,8 +271,7 @@ class _Walker:
 
     @property
     def _calibration(self) -> Path | None:
-        spec = self.manifest.precision(self.converter.precision)
-        return self.source.calibration if spec is not None and spec.needs_calibration else None
+        return self.source.calibration if _calibrates(self.converter) else None
 
     def _settings(self) -> dict[str, Option]:
         """What the outcome hangs on beside the model and its converter."""
@@ -285,6 +287,12 @@ class _Walker:
                 f"about {readable(self.step.disk_bytes)}.",
                 "Free some space and start again.",
             )
+
+
+def _calibrates(converter: Converter) -> bool:
+    """Whether it quantizes on the way by what it sees of calibration data."""
+    spec = registry.manifest(converter.framework).precision(converter.precision)
+    return spec is not None and spec.needs_calibration
 
 
 def _opened_as(profile: ModelProfile) -> Artifact | None:

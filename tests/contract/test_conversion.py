@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from PIL import Image
 
 from backends.actions import sameness
 from backends.actions.artifacts import load_artifact, original_artifact
@@ -27,10 +28,11 @@ from backends.domain.artifact import Artifact
 from backends.domain.errors import BadInput, FrameworkUnavailable, JobCancelled, JobFailed
 from backends.domain.events import Event, Log, Progress
 from backends.domain.model import ModelFormat, SourceModel
+from backends.domain.preprocessing import Preprocessing
 from backends.jobs.context import Context
 from backends.storage.paths import HOME_VARIABLE
 from tests.contract.managed import absent, bundled_language_model, installed, quiet, stop_at
-from tests.contract.tiny_models import images, vision_onnx
+from tests.contract.tiny_models import IMAGE, images, vision_onnx
 from tests.unit.assessment.builders import make_tflite
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -163,6 +165,25 @@ def test_onnx_is_compiled_for_a_chip_and_answers_alike_on_the_emulator(tmp_path:
         convert(source, QNN_CONTEXT, tmp_path / "bad", quiet(), options={"target": "sm9999"})
     with pytest.raises(BadInput, match="calibration data"):
         convert(bare, QNN_CONTEXT, tmp_path / "bare", quiet())
+
+
+def test_images_in_folders_are_prepared_for_a_chip(tmp_path: Path) -> None:
+    """The outcome says how; the same images prepared otherwise make another one."""
+    installed("qnn")
+    for label in ("cat", "dog"):
+        (tmp_path / "own" / label).mkdir(parents=True)
+        pixels = np.random.default_rng(len(label)).integers(0, 255, (20, 24, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "own" / label / "one.png")
+    bare = source_model(vision_onnx(tmp_path / "tiny.onnx"))
+    prepared = Preprocessing(*IMAGE[1:], 3, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.3))
+    source = replace(bare, calibration=tmp_path / "own", preprocessing=prepared)
+    made = convert(source, QNN_CONTEXT, tmp_path / "out", quiet())
+    assert made.preprocessing == prepared
+    assert "2 calibration samples" in made.sameness[0].compared
+    form_of(source, [QNN_CONTEXT], quiet())
+    assert len(entries()) == 1  # prepared anew, the data is the same to the last byte
+    form_of(replace(source, preprocessing=replace(prepared, mean=(0.1, 0.1, 0.1))), [QNN_CONTEXT], quiet())
+    assert len(entries()) == 2
 
 
 def test_asked_again_it_comes_from_the_cache(folder: Path) -> None:

@@ -40,16 +40,22 @@ def availability(name: str, job: JobContext, known: Environments | None = None) 
     """One framework's answer. Raises BadInput for a framework nobody knows."""
     manifest = registry.manifest(name)
     known = known or environments()
+    if registry.is_tool(manifest):
+        return tool(manifest, known)
     missing = known.missing(manifest)
     if missing is not None:
         return missing
-    if registry.is_tool(manifest):  # nothing to be asked: it was tried when it was installed
-        return Availability(manifest.name, True, devices=manifest.devices)
     worker = WorkerProcess(known.runtime(manifest))
     try:
         return _answer(manifest, worker.submit(_probe(manifest, None)), job)
     finally:
         worker.close()
+
+
+def tool(manifest: Manifest, known: Environments | None = None) -> Availability:
+    """Whether a tool is there. Asks no process: it was tried when it was installed."""
+    missing = (known or environments()).missing(manifest)
+    return missing or Availability(manifest.name, True, devices=manifest.devices)
 
 
 def _probe(manifest: Manifest, hardware: HardwareProfile | None) -> JobSpec[ProbeRequest, Availability]:

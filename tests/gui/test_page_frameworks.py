@@ -31,7 +31,10 @@ class Desk:
 
     @property
     def actions(self) -> Actions:
-        return Actions(self.availabilities, self.change, self.status, lambda manifest: ())
+        return Actions(self.availabilities, self.tool, self.change, self.status, lambda manifest: ())
+
+    def tool(self, manifest: Manifest) -> Availability:
+        return self._answer(manifest.name)
 
     def availabilities(self, job) -> dict[str, Availability]:
         self.asked += 1
@@ -93,7 +96,8 @@ def facts(page: FrameworksPage, name: str) -> dict[str, str]:
 
 
 def test_six_frameworks_with_state_version_and_devices(page: FrameworksPage) -> None:
-    assert set(page.cards) == {"llamacpp", "mlx", "olive", "onnxruntime", "openvino", "qnn"}
+    frameworks = {"llamacpp", "mlx", "olive", "onnxruntime", "openvino", "qnn"}
+    assert set(page.cards) == frameworks | {"optimum"}
     assert page.cards["openvino"].chip.text() == "ready"
     assert facts(page, "openvino") == {
         "Version": "1.2",
@@ -118,6 +122,23 @@ def test_installing_asks_works_and_asks_all_anew(page: FrameworksPage, desk: Des
     assert desk.changes == [("install", "olive")]
     assert desk.asked == 2
     assert page.cards["olive"].buttons["remove"].isVisible()
+
+
+def test_a_tool_is_installed_and_removed_and_is_no_framework(
+    page: FrameworksPage, services: Services, desk: Desk, yes, qtbot
+) -> None:
+    card = page.cards["optimum"]
+    assert card.chip.text() == "not installed"
+    qtbot.mouseClick(card.buttons["install"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: desk.asked == 2 and not page.state.progress)
+    assert (card.chip.text(), page.state.status) == ("ready", "3 of 6 ready")
+    assert card.buttons["remove"].isVisible()
+    assert facts(page, "optimum") == {"Lives in": "an environment of its own"}
+    assert "optimum" not in services.store.state.availability
+    qtbot.mouseClick(card.buttons["remove"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: desk.asked == 3 and not page.state.progress)
+    assert desk.changes == [("install", "optimum"), ("remove", "optimum")]
+    assert card.chip.text() == "not installed"
 
 
 def test_progress_is_shown_and_can_be_cancelled(page: FrameworksPage, desk: Desk, yes, qtbot) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
+from backends.frameworks import registry
 from backends.frameworks.base import Availability, Manifest
 from backends.frameworks.environments import EnvironmentStatus, State
 from gui.theme.hues import Hue
@@ -112,8 +113,7 @@ class FrameworkCard(Card):
         answer, status = state.answer, state.status
         rows = []
         if answer is not None and answer.available:
-            rows.append(FactRow(self.tr("Version"), answer.version or self.tr("not told")))
-            rows.append(FactRow(self.tr("Devices here"), " · ".join(answer.devices) or self.tr("none")))
+            rows += [] if registry.is_tool(state.manifest) else self._told(answer)
         elif answer is not None and state.possible != (INSTALL,):
             rows.append(FactRow(self.tr("Why not"), _sentence(answer.reason)))
             if answer.remedy:
@@ -124,6 +124,12 @@ class FrameworkCard(Card):
             sizes = text.format(units.size(status.download_bytes), units.size(status.disk_bytes))
             rows.append(FactRow(self.tr("Takes"), sizes))
         return rows
+
+    def _told(self, answer: Availability) -> list[FactRow]:
+        return [
+            FactRow(self.tr("Version"), answer.version or self.tr("not told")),
+            FactRow(self.tr("Devices here"), " · ".join(answer.devices) or self.tr("none")),
+        ]
 
     def _place(self, state: FrameworkState) -> str:
         if not state.managed:

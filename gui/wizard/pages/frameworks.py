@@ -17,6 +17,7 @@ from gui.jobs.runner import Job, Terminal
 from gui.widgets import units
 from gui.widgets.flow import CardGrid
 from gui.widgets.log_view import LogView
+from gui.widgets.text import Role, label
 from gui.wizard.page import Page
 from gui.wizard.pages.framework_card import INSTALL, REMOVE, REPAIR, FrameworkCard, FrameworkState
 
@@ -29,6 +30,7 @@ class Actions:
     """What the page has done elsewhere; tests hand in their own."""
 
     availabilities: Callable[[JobContext], Mapping[str, Availability]]
+    tool: Callable[[Manifest], Availability]  # asks no process
     change: Callable[[str, str, JobContext], Availability]  # verb, name
     status: Callable[[Manifest], EnvironmentStatus]
     sharing: Callable[[Manifest], tuple[str, ...]]
@@ -36,14 +38,14 @@ class Actions:
 
 def real_actions() -> Actions:
     from backends.actions import environments
-    from backends.actions.frameworks import availabilities
+    from backends.actions.frameworks import availabilities, tool
 
     def change(verb: str, name: str, job: JobContext) -> Availability:
         if verb == INSTALL:
             return environments.install(name, job)
         return environments.repair(name, job) if verb == REPAIR else environments.remove(name, job)
 
-    return Actions(availabilities, change, environments.status, environments.sharing)
+    return Actions(availabilities, tool, change, environments.status, environments.sharing)
 
 
 class FrameworksPage(Page):
@@ -61,6 +63,11 @@ class FrameworksPage(Page):
         self.cards: dict[str, FrameworkCard] = {}
         self._grid = CardGrid(min_width=300, max_columns=3)
         self.add(self._grid)
+        self._tools = CardGrid(min_width=300, max_columns=3)
+        self.add(label(self.tr("Tools"), Role.HEADING))
+        what = self.tr("Converters in environments of their own. They run no models.")
+        self.add(label(what, Role.MUTED, wrap=True))
+        self.add(self._tools)
         self.log = LogView()
         self.log.hide()
         self.add(self.log)
@@ -121,7 +128,8 @@ class FrameworksPage(Page):
         """Frameworks in the same environment have changed with it, so all are asked anew."""
         self._finish(terminal)
         if isinstance(terminal, Result):
-            self._answers = {**self._answers, terminal.payload.framework: terminal.payload}
+            if not registry.is_tool(registry.manifest(terminal.payload.framework)):
+                self._answers = {**self._answers, terminal.payload.framework: terminal.payload}
             self.log.hide()
             self.ask()
 
@@ -150,18 +158,19 @@ class FrameworksPage(Page):
 
     def _show_cards(self) -> None:
         for manifest in registry.manifests():
-            if manifest.name not in self.cards:
-                card = FrameworkCard(manifest.name)
-                card.wanted.connect(self.want)
-                self.cards[manifest.name] = card
-                self._grid.addWidget(card)
-            state = FrameworkState(
-                manifest,
-                self._actions.status(manifest),
-                self._answers.get(manifest.name),
-                self._actions.sharing(manifest),
-            )
-            self.cards[manifest.name].show_state(state, busy=self._job is not None)
+            self._show_card(manifest, self._answers.get(manifest.name), self._grid)
+        for tool in registry.tools():
+            self._show_card(tool, self._actions.tool(tool), self._tools)
+
+    def _show_card(self, manifest: Manifest, answer: Availability | None, grid: CardGrid) -> None:
+        if manifest.name not in self.cards:
+            card = FrameworkCard(manifest.name)
+            card.wanted.connect(self.want)
+            self.cards[manifest.name] = card
+            grid.addWidget(card)
+        status, shared = self._actions.status(manifest), self._actions.sharing(manifest)
+        state = FrameworkState(manifest, status, answer, shared)
+        self.cards[manifest.name].show_state(state, busy=self._job is not None)
 
     def _confirmed(self, name: str, verb: str) -> bool:
         manifest = registry.manifest(name)

@@ -29,7 +29,8 @@ from gui.theme.theme import Scheme
 from gui.widgets.table import Table
 from gui.wizard.page import Page
 from gui.wizard.pages.attach import PLACES, STEPS, attach_pages
-from gui.wizard.pages.benchmark import BenchmarkPage, Phase
+from gui.wizard.pages.benchmark import BenchmarkPage
+from gui.wizard.pages.benchmark_phase import Phase
 from gui.wizard.pages.history import HistoryPage
 from gui.wizard.pages.model import ModelPage
 from gui.wizard.pages.optimization import OptimizationPage

@@ -33,7 +33,8 @@ from gui import app
 from gui.app import Services
 from gui.theme.theme import Scheme
 from gui.wizard.pages.attach import attach_pages
-from gui.wizard.pages.benchmark import BenchmarkPage, Phase
+from gui.wizard.pages.benchmark import BenchmarkPage
+from gui.wizard.pages.benchmark_phase import Phase
 from gui.wizard.shell import Shell
 from tests.unit.samples import machine
 

@@ -48,7 +48,8 @@ def windowed(folder: Path) -> None:
     from gui.app import Services
     from gui.theme.theme import Scheme
     from gui.wizard.pages.attach import attach_pages
-    from gui.wizard.pages.benchmark import BenchmarkPage, Phase
+    from gui.wizard.pages.benchmark import BenchmarkPage
+    from gui.wizard.pages.benchmark_phase import Phase
     from gui.wizard.shell import Shell
     from tests.benchmarks.window_disturbance import bundled_digits, page_runs
 

@@ -22,7 +22,8 @@ from backends.frameworks.base import JobContext
 from backends.jobs.context import Context
 from backends.storage.history import History
 from gui.app import Services
-from gui.wizard.pages.benchmark import BenchmarkPage, Phase
+from gui.wizard.pages.benchmark import BenchmarkPage
+from gui.wizard.pages.benchmark_phase import Phase
 from gui.wizard.pages.entries import entries_of
 from gui.wizard.pages.live import LiveRun
 from gui.wizard.pages.live_machine import MachineCharts

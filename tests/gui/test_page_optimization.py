@@ -89,7 +89,7 @@ def test_stages_appear_as_they_are_decided_and_then_gates_and_papers(make, qtbot
     assert "Tried: 1 0.61×" in page.cards["acceleration"].tried.text()
     assert page.state.primary == "Certificate…"
     assert page.documents.report_action in page.state.actions
-    assert len(page.waterfall.falls) == 4 and not page.waterfall.falls[0].kept
+    assert len(page.charts.waterfall.falls) == 4 and not page.charts.waterfall.falls[0].kept
 
 
 def test_what_was_chosen_in_the_wizard_can_be_made(make, qtbot) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, Signal, Slot
@@ -21,10 +20,11 @@ from gui.widgets.banner import NoticeBanner
 from gui.widgets.chip import Legend
 from gui.widgets.text import Role, label
 from gui.widgets.topics import Topics
-from gui.widgets.units import time_left
 from gui.wizard.page import Page
+from gui.wizard.pages.benchmark_phase import Phase, status_of
+from gui.wizard.pages.busy_words import busy_remedy, busy_sentence, disturbed_words
 from gui.wizard.pages.entries import entries_of
-from gui.wizard.pages.live import BUSY, LiveRun
+from gui.wizard.pages.live import LiveRun
 from gui.wizard.pages.live_charts import MACHINE, LiveCharts
 from gui.wizard.pages.measured_words import rate_words, say
 from gui.wizard.pages.measuring import Ears, PauseGate, Work, carry_on, measure
@@ -40,14 +40,6 @@ CarryOn = Callable[[str, JobContext, History, Ears], RunRecord]
 PLANS = {"quick": QUICK, "standard": STANDARD, "thorough": THOROUGH}
 _ALTERNATING: object = QT_TRANSLATE_NOOP("Measured", "in alternating pairs, one at a time.")
 _STOPS: object = QT_TRANSLATE_NOOP("Measured", "Stops by itself when the answer is clear.")
-
-
-class Phase(Enum):
-    WAITING = auto()  # nothing was measured of what is there
-    RUNNING = auto()
-    PAUSED = auto()
-    STOPPING = auto()
-    ENDED = auto()
 
 
 class BenchmarkPage(Page):
@@ -165,29 +157,16 @@ class BenchmarkPage(Page):
         self._show_phase()
 
     def _show_notice(self, live: LiveRun) -> None:
-        """Who uses the machine: before measuring, and now. Once it is there it stays: it must not flicker."""
-        before = " ".join(_sentence(text.removeprefix(BUSY)) for text in live.warnings)
-        if live.busy:
-            sentence = self.tr("Just now: {0}.").format(live.busy)
-        elif live.disturbed:
-            sentence = self.tr("Calm now; {0} readings were disturbed so far.").format(live.disturbed)
-        else:
-            sentence = before
-        if not sentence:
-            return
-        self.notice.show_notice(
-            sentence,
-            self.tr("Figures are more certain when other programs rest. Disturbed pairs are repeated once."),
-        )
+        """Once it is there it stays: it must not flicker."""
+        if sentence := busy_sentence(live):
+            self.notice.show_notice(sentence, busy_remedy())
 
     def _tell_disturbed(self) -> None:
         """When nothing is measured any more, "just now" would be a lie."""
         count = self.live.disturbed if self.live else 0
         self.notice.setVisible(bool(count))
         if count:
-            sentence = self.tr("{0} readings were disturbed while this was measured.").format(count)
-            remedy = self.tr("All are kept, and widen the intervals. A calmer machine gives narrower ones.")
-            self.notice.show_notice(sentence, remedy)
+            self.notice.show_notice(*disturbed_words(count))
 
     @Slot(str)
     def _take_run(self, run_id: str) -> None:
@@ -294,7 +273,7 @@ class BenchmarkPage(Page):
             Phase.ENDED: (*((self._go_on,) if self._cut_off else ()), *((self._again,) if measured else ())),
         }.get(self._phase, ())
         self.set_state(
-            status=self._status(),
+            status=status_of(self._phase, self.live, whole=self.summary.isVisibleTo(self)),
             primary=self.tr("Result") if measured or running else self.tr("Measure"),
             can_continue=measured if running else self._wanted() is not None,
             progress=running,
@@ -302,25 +281,3 @@ class BenchmarkPage(Page):
             back=not running,
             actions=actions,
         )
-
-    def _status(self) -> str:
-        live = self.live
-        if live is None or self._phase is Phase.WAITING:
-            return ""
-        if self._phase is Phase.PAUSED:
-            return self.tr("Paused; the pair in hand is finished first")
-        if self._phase is Phase.STOPPING:
-            return self.tr("Stopping; what was measured is kept")
-        if self._phase is Phase.ENDED:
-            return self._ending()
-        return " · ".join(filter(None, (live.what or self.tr("Preparing"), time_left(live.remaining_s))))
-
-    def _ending(self) -> str:
-        if self.summary.isVisibleTo(self):
-            return self.tr("Measured; stored in History")
-        return self.tr("Stopped; what was measured is in History")
-
-
-def _sentence(text: str) -> str:
-    """With a capital first letter; names of programs stay as they are."""
-    return text[:1].upper() + text[1:]

@@ -14,8 +14,7 @@ from backends.domain.result import RunRecord
 from backends.frameworks.base import JobContext
 from backends.storage.history import History, RunSummary
 from gui.jobs.runner import Job, Terminal
-from gui.models.cells import ChipCell, LinkCell, TextCell
-from gui.models.table import Column, TableModel
+from gui.models.table import TableModel
 from gui.widgets import units
 from gui.widgets.banner import EmptyState
 from gui.widgets.card import Card
@@ -23,7 +22,7 @@ from gui.widgets.table import Table
 from gui.wizard.page import Page
 from gui.wizard.pages.certificates import CertificateView, disturbing
 from gui.wizard.pages.documents import RunDocuments
-from gui.wizard.pages.measured_words import state_chip
+from gui.wizard.pages.history_columns import OPEN, ended, run_columns
 from gui.wizard.pages.point_cards import local_time
 from gui.wizard.pages.result import load_report, subtitle
 from gui.wizard.pages.result_view import ResultView
@@ -32,7 +31,6 @@ from gui.wizard.pages.run_report import RunReport
 if TYPE_CHECKING:
     from gui.app import Services
 
-OPEN, DELETE = "open", "delete"
 RESUMABLE = ("cancelled", "interrupted")
 
 
@@ -51,7 +49,7 @@ class HistoryPage(Page):
         super().__init__(QCoreApplication.translate("History", "History"))
         self._job: Job | None = None  # a run that is carried on
         self._services = services
-        self.model: TableModel[RunSummary] = TableModel(self._columns())
+        self.model: TableModel[RunSummary] = TableModel(run_columns())
         self.table = Table(self.model, selectable=True)
         self.table.setAccessibleName(self.tr("Runs, newest first"))
         self.empty = EmptyState(
@@ -201,24 +199,6 @@ class HistoryPage(Page):
         self._show_only(self.view)
         self._show_actions()
 
-    def _columns(self) -> list[Column[RunSummary]]:
-        return [
-            Column(self.tr("When"), lambda run: local_time(run.started_at)),
-            Column(self.tr("Model"), lambda run: TextCell(run.model, bold=True), stretch=True),
-            Column(self.tr("State"), self._state),
-            Column(self.tr("Configurations"), lambda run: str(run.configurations), right=True),
-            Column("", lambda run: LinkCell(self.tr("Open"), OPEN)),
-            Column("", lambda run: LinkCell(self.tr("Delete"), DELETE) if _ended(run) else ""),
-        ]
-
-    def _state(self, run: RunSummary) -> ChipCell:
-        tip = {
-            "interrupted": self.tr("The program ended before the run did; what was measured is here."),
-            "cancelled": self.tr("Stopped by you; what was measured is here."),
-            "running": self.tr("Being measured now, in this window or another."),
-        }.get(run.state, self.tr("Measured to the end."))
-        return ChipCell(*state_chip(run.state), tip)
-
     def _make_actions(self) -> None:
         self._back = self.make_action(self.tr("All runs"), self._go_back)
         self._delete = self.make_action(self.tr("Delete"), self._delete_selected, danger=True)
@@ -258,7 +238,7 @@ class HistoryPage(Page):
 
     def _show_run_actions(self) -> None:
         documents, shown = self.documents, self._shown()
-        self._delete.setEnabled(shown is not None and _ended(shown) and not documents.busy)
+        self._delete.setEnabled(shown is not None and ended(shown) and not documents.busy)
         self.set_state(
             status=documents.what or self.tr("Stored in History"),
             primary=self.tr("Certify…"),
@@ -272,7 +252,7 @@ class HistoryPage(Page):
         count = len(self.model.rows)
         run = self._selected()
         chosen = run is not None
-        self._delete.setEnabled(run is not None and _ended(run))
+        self._delete.setEnabled(run is not None and ended(run))
         going_on = (self._go_on,) if run is not None and run.state in RESUMABLE else ()
         self.set_state(
             status=self.tr("{0} runs").format(count) if count else "",
@@ -310,8 +290,3 @@ class HistoryPage(Page):
             self.open_run(run.run_id)
         else:
             self.ask_delete(run)
-
-
-def _ended(run: RunSummary) -> bool:
-    """A run that is being measured cannot be deleted from under its readings."""
-    return run.state != "running"

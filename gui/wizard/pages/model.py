@@ -33,6 +33,7 @@ from gui.widgets.terms import explain
 from gui.widgets.text import Role, label
 from gui.wizard.page import Page
 from gui.wizard.pages import model_words
+from gui.wizard.pages.model_reading import download, look_up, make_shape, read_bundled, read_model
 from gui.wizard.pages.model_ways import WaysIn
 
 if TYPE_CHECKING:
@@ -41,36 +42,6 @@ if TYPE_CHECKING:
     from gui.app import Services
 
 translate = QCoreApplication.translate
-
-
-def read_bundled(job: JobContext) -> tuple[BundledModel, ...]:
-    from backends.actions.assess import bundled
-
-    return bundled(job)
-
-
-def read_model(path: Path, job: JobContext) -> SourceModel:
-    from backends.actions.assess import assess
-
-    return assess(path, job)
-
-
-def look_up(name: str, token: str, job: JobContext) -> HubPlan:
-    from backends.actions import fetch
-
-    return fetch.plan(fetch.parse(name), job, token=token)
-
-
-def download(plan: HubPlan, token: str, job: JobContext) -> SourceModel:
-    from backends.actions import fetch
-
-    return read_model(fetch.bring(plan, job, token=token).path, job)
-
-
-def make_shape(named: str, job: JobContext) -> SourceModel:
-    from backends.actions import shapes
-
-    return shapes.kept(shapes.find_shape(named), job)
 
 
 class BundledCard(ChoiceCard):

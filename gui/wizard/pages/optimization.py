@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QHBoxLayout
+from PySide6.QtWidgets import QHBoxLayout
 
 from backends.domain.events import Event, Failed, Progress, Result
 from backends.domain.result import RunRecord, Stage
 from backends.frameworks.base import JobContext
 from backends.optimization.stages import Step
 from backends.storage.history import History
-from backends.workflow.wizard import Choice
-from gui.charts.bar_chart import BarChart
-from gui.charts.waterfall_chart import WaterfallChart
 from gui.jobs.runner import Job, Terminal
 from gui.widgets.banner import EmptyState, NoticeBanner
 from gui.widgets.flow import CardGrid
@@ -26,11 +23,12 @@ from gui.widgets.units import time_left
 from gui.wizard.page import Page
 from gui.wizard.pages import optimization_work as work
 from gui.wizard.pages.documents import RunDocuments
+from gui.wizard.pages.optimization_charts import StageCharts
+from gui.wizard.pages.optimization_choice import WhatToMake
 from gui.wizard.pages.optimization_stages import StageCard
 from gui.wizard.pages.optimization_work import Ears, Wish
 from gui.wizard.pages.result import load_report
 from gui.wizard.pages.result_view import ResultView
-from gui.wizard.pages.saving import ChartCard
 
 if TYPE_CHECKING:
     from gui.app import Services
@@ -75,7 +73,7 @@ class OptimizationPage(Page):
             self._model, self._run_id = name, ""
             self._begin()
         if not self.running:
-            self._fill_choices()
+            self.choice.offer(self._services.store.state)
             self._look_for_cut_off()
         self._show()
 
@@ -141,7 +139,7 @@ class OptimizationPage(Page):
         self.documents.forget()
         for card in self.cards.values():
             card.wait()
-        self._draw()
+        self.charts.draw(self._stages)
 
     def _hear(self, events: list[Event]) -> None:
         for event in events:
@@ -158,7 +156,7 @@ class OptimizationPage(Page):
     def _take_stage(self, stage: Stage) -> None:
         self._stages.append(stage)
         self.cards[stage.name].show_stages([one for one in self._stages if one.name == stage.name])
-        self._draw()
+        self.charts.draw(self._stages)
         self._show()
 
     def _end(self, terminal: Terminal) -> None:
@@ -201,26 +199,6 @@ class OptimizationPage(Page):
         else:
             self.notice.hide()
         self._show()
-
-    def _fill_choices(self) -> None:
-        """What the wizard has chosen, below the recommendation of the moment."""
-        wanted: Choice | None = self.choice.currentData()
-        state = self._services.store.state
-        self.choice.clear()
-        self.choice.addItem(self.tr("What is recommended for this machine"), None)
-        ranked = state.recommendation.candidates if state.recommendation else ()
-        names = {Choice.of(one): f"{one.title} {one.precision}" for one in ranked}
-        for choice in state.chosen:
-            self.choice.addItem(names.get(choice, f"{choice.framework} {choice.precision}"), choice)
-        self.choice.setCurrentIndex(max(0, self.choice.findData(wanted) if wanted else 0))
-
-    def _draw(self) -> None:
-        self.waterfall.set_falls(work.falls(self._stages))
-        self.sizes.set_bars(work.size_bars(self._stages))
-        self.memory.set_bars(work.memory_bars(self._stages))
-        drawn = bool(self._stages)
-        for card in self._charts:
-            card.setVisible(drawn)
 
     @property
     def _undecided(self) -> list[str]:
@@ -292,20 +270,20 @@ class OptimizationPage(Page):
         self.empty.activated.connect(partial(self.navigate.emit, "model"))
         self.notice = NoticeBanner()
         self.intro = label(self.tr("Make"), Role.MUTED)
-        self.choice = QComboBox()
-        self.choice.setAccessibleName(self.tr("Framework and precision"))
+        self.choice = WhatToMake()
         row = QHBoxLayout()
         row.addWidget(self.intro)
         row.addWidget(self.choice)
         row.addStretch(1)
-        self.view = ResultView()
-        self.view.failed.connect(self.show_error)
+        self.view, self.charts = ResultView(), StageCharts()
         self.documents = RunDocuments(self, self.view, self._services)
         self.documents.busy_changed.connect(self._show)
+        for part in (self.view, self.charts):
+            part.failed.connect(self.show_error)
         for widget in (self.empty, self.notice, self.documents.notice):
             self.add(widget)
         self.add(row)
-        self._lay_out_charts()
+        self.add(self.charts)
         stages = CardGrid(min_width=270, max_columns=len(Step))
         self.cards = {str(step): StageCard(step) for step in Step}
         for card in self.cards.values():
@@ -313,26 +291,6 @@ class OptimizationPage(Page):
         self.add(stages)
         self.add(self.view)
         self.end()
-
-    def _lay_out_charts(self) -> None:
-        self.waterfall = WaterfallChart(
-            self.tr("What each stage did to the speed"),
-            self.tr("× the original's speed; logarithmic, so equal lengths are equal factors"),
-        )
-        self.sizes = BarChart(self.tr("Size on disk"), "MiB")
-        self.memory = BarChart(self.tr("Peak memory"), "MiB")
-        note = self.tr(
-            "Solid: kept. Hatched: dropped, and the next stage went on from before it. Lines: the interval."
-        )
-        wide = ChartCard(self.waterfall, note=note)
-        small = CardGrid(min_width=280, weights=(1, 1))
-        self._charts = (wide, ChartCard(self.sizes), ChartCard(self.memory))
-        for card in self._charts:
-            card.failed.connect(self.show_error)
-        for card in self._charts[1:]:
-            small.addWidget(card)
-        self.add(wide)
-        self.add(small)
 
     def _make_actions(self) -> None:
         self._cancel = self.make_action(self.tr("Cancel"), self.cancel, danger=True)

@@ -1,0 +1,36 @@
+"""How far a benchmark has come, and how the page says it."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from PySide6.QtCore import QCoreApplication
+
+from gui.widgets.units import time_left
+from gui.wizard.pages.live import LiveRun
+
+translate = QCoreApplication.translate
+
+
+class Phase(Enum):
+    WAITING = auto()  # nothing was measured of what is there
+    RUNNING = auto()
+    PAUSED = auto()
+    STOPPING = auto()
+    ENDED = auto()
+
+
+def status_of(phase: Phase, live: LiveRun | None, *, whole: bool) -> str:
+    """``whole``: what has ended was measured to its end."""
+    if live is None or phase is Phase.WAITING:
+        return ""
+    if phase is Phase.RUNNING:
+        now = live.what or translate("BenchmarkPhase", "Preparing")
+        return " · ".join(filter(None, (now, time_left(live.remaining_s))))
+    if phase is Phase.PAUSED:
+        return translate("BenchmarkPhase", "Paused; the pair in hand is finished first")
+    if phase is Phase.STOPPING:
+        return translate("BenchmarkPhase", "Stopping; what was measured is kept")
+    if whole:
+        return translate("BenchmarkPhase", "Measured; stored in History")
+    return translate("BenchmarkPhase", "Stopped; what was measured is in History")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backends.actions.artifacts import size_of
-from backends.actions.keeping import chosen_gates, setup_of, this_machine, with_hashes
+from backends.actions.keeping import chosen_gates, ending, setup_of, this_machine, with_hashes
 from backends.actions.measuring import COUNTERS, Measuring
 from backends.benchmarking.conductor import run
 from backends.benchmarking.grid import WORLD
@@ -17,11 +17,11 @@ from backends.benchmarking.protocol import QUICK, Protocol, unique_labels
 from backends.benchmarking.summary import Outcome
 from backends.codec import from_plain, to_plain
 from backends.domain.artifact import Artifact, Configuration, LoadOptions
-from backends.domain.errors import BadInput, EdgewrightError, JobCancelled
+from backends.domain.errors import BadInput
 from backends.domain.events import Progress
 from backends.domain.model import SourceModel
 from backends.domain.preprocessing import Preprocessing
-from backends.domain.result import ConfigurationResult, RunRecord, RunSetup
+from backends.domain.result import RESUMABLE, ConfigurationResult, RunRecord, RunSetup
 from backends.frameworks import registry
 from backends.frameworks.base import JobContext
 from backends.optimization.gates import Gates
@@ -95,7 +95,7 @@ def resume(
     """
     history.mark_interrupted()
     earlier = history.run(run_id)
-    if earlier.state not in ("cancelled", "interrupted"):
+    if earlier.state not in RESUMABLE:
         raise BadInput(f"The run {run_id} is {earlier.state}.", "Only a run that ended early can be resumed.")
     request = history.request(run_id)
     if request is None or earlier.setup is None or "comparison" not in request:
@@ -132,19 +132,10 @@ def _measure(
     on_result: Callable[[ConfigurationResult], None],
     earlier: RunRecord | None = None,
 ) -> RunRecord:
-    try:
-        with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
-            shared = Measuring(comparison, job, history, run_id, Path(scratch), gate)
-            with closing(shared):
-                _Run(shared, setup, on_result, earlier).go()
-    except JobCancelled:
-        history.finish(run_id, "cancelled")
-        raise
-    except BaseException:
-        with suppress(EdgewrightError):  # where the disk is full, this cannot be written either
-            history.finish(run_id, "interrupted")
-        raise
-    history.finish(run_id)
+    with ending(history, run_id), tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
+        shared = Measuring(comparison, job, history, run_id, Path(scratch), gate)
+        with closing(shared):
+            _Run(shared, setup, on_result, earlier).go()
     return history.run(run_id)
 
 

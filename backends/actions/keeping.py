@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +16,7 @@ from backends.actions.assess import inspect
 from backends.assessment.contents import hashes
 from backends.benchmarking.protocol import unique_labels
 from backends.domain.artifact import Artifact, Configuration
-from backends.domain.errors import BadInput
+from backends.domain.errors import BadInput, EdgewrightError, JobCancelled
 from backends.domain.hardware import HardwareProfile
 from backends.domain.model import ModelKind
 from backends.domain.preprocessing import Preprocessing
@@ -24,6 +25,7 @@ from backends.frameworks.base import JobContext
 from backends.hardware import throughput
 from backends.hardware.detect import detect
 from backends.optimization.gates import Gates, default_gates, known_thresholds, with_thresholds
+from backends.storage.history import History
 from backends.storage.paths import app_paths
 from backends.storage.settings import read_settings
 
@@ -126,3 +128,18 @@ def _version(library: str) -> str:
         return metadata.version(library)
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+@contextmanager
+def ending(history: History, run_id: str) -> Iterator[None]:
+    """Gives a run its end, however the work within ends: finished, cancelled or interrupted."""
+    try:
+        yield
+    except JobCancelled:
+        history.finish(run_id, "cancelled")
+        raise
+    except BaseException:
+        with suppress(EdgewrightError):  # where the disk is full, this cannot be written either
+            history.finish(run_id, "interrupted")
+        raise
+    history.finish(run_id)

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from backends.actions.artifacts import load_artifact
 from backends.actions.compare import Comparison, check_unchanged
 from backends.actions.detect import detect
 from backends.actions.engines import opener
-from backends.actions.keeping import setup_of, this_machine, with_hashes
+from backends.actions.keeping import ending, setup_of, this_machine, with_hashes
 from backends.actions.measuring import Measuring
 from backends.actions.parts import Parts
 from backends.actions.quantize import known_precision, quantize
@@ -30,11 +30,11 @@ from backends.benchmarking.protocol import Plan
 from backends.benchmarking.summary import Outcome as Measured
 from backends.codec import from_plain, to_plain
 from backends.domain.artifact import Artifact, Configuration, LoadOptions
-from backends.domain.errors import BadInput, EdgewrightError, JobCancelled
+from backends.domain.errors import BadInput, EdgewrightError
 from backends.domain.events import Log
 from backends.domain.metric import TokenWorkload, Workload
 from backends.domain.model import SourceModel
-from backends.domain.result import ConfigurationResult, Reading, RunRecord, Stage
+from backends.domain.result import RESUMABLE, ConfigurationResult, Reading, RunRecord, Stage
 from backends.frameworks import registry
 from backends.frameworks.base import EngineHandle, JobContext, Manifest
 from backends.optimization import search, stages
@@ -43,8 +43,8 @@ from backends.optimization.pareto import candidate, recommend
 from backends.optimization.stages import Outcome, Step
 from backends.optimization.stress import affordable
 from backends.storage.history import History
+from backends.workflow.wizard import Choice
 
-RESUMABLE = ("cancelled", "interrupted")
 SEARCH_S = {"quick": 90.0, "standard": 400.0, "thorough": 1800.0}  # no knob is begun after that
 SEARCH_ROUNDS = {"quick": 1, "standard": 2, "thorough": 3}
 TASK_LIMITS: dict[str, int | None] = {"quick": 400, "standard": None, "thorough": None}  # questions
@@ -56,12 +56,6 @@ SHARES = {
     Step.ACCELERATION: 0.24,
     Step.VALIDATION: 0.26,
 }  # of the progress bar; roughly what the stages take
-
-
-@dataclass(frozen=True)
-class Choice:
-    framework: str
-    precision: str
 
 
 @dataclass(frozen=True)
@@ -169,20 +163,11 @@ def _run(
     on_start(run_id)
     for stage in earlier:
         on_stage(stage)
-    try:
-        with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
-            parts = Parts(job)
-            shared = Measuring(wanted.comparison, parts.context, history, run_id, Path(scratch), gate)
-            with closing(shared):
-                _Pipeline(wanted, shared, parts, on_stage, list(earlier)).go()
-    except JobCancelled:
-        history.finish(run_id, "cancelled")
-        raise
-    except BaseException:
-        with suppress(EdgewrightError):  # where the disk is full, this cannot be written either
-            history.finish(run_id, "interrupted")
-        raise
-    history.finish(run_id)
+    with ending(history, run_id), tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
+        parts = Parts(job)
+        shared = Measuring(wanted.comparison, parts.context, history, run_id, Path(scratch), gate)
+        with closing(shared):
+            _Pipeline(wanted, shared, parts, on_stage, list(earlier)).go()
     return history.run(run_id)
 
 
@@ -483,6 +468,3 @@ def _skipped(step: Step, *why: str) -> Stage:
 
 def _failed(step: Step, why: str, result: ConfigurationResult | None = None) -> Stage:
     return Stage(step, Outcome.FAILED, (why,), result)
-
-
-__all__ = ["RESUMABLE", "TASK_LIMITS", "Choice", "Optimization", "choose", "optimize", "resume"]

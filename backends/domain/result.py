@@ -12,6 +12,8 @@ from backends.domain.hardware import Conditions, HardwareProfile
 from backends.domain.metric import Interval, LoadedEngine, Measurement, MemoryReading
 from backends.domain.preprocessing import Preprocessing
 
+RESUMABLE = ("cancelled", "interrupted")  # states of a run that ended early
+
 
 @dataclass(frozen=True)
 class Flag:

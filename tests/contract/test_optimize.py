@@ -13,7 +13,7 @@ from backends.actions.assess import assess
 from backends.actions.certificate import verify_certificate
 from backends.actions.compare import Comparison
 from backends.actions.convert import original
-from backends.actions.optimize import Choice, Optimization, choose, optimize, resume
+from backends.actions.optimize import Optimization, choose, optimize, resume
 from backends.domain.errors import BadInput, JobCancelled
 from backends.domain.gate import Verdict
 from backends.domain.result import Stage
@@ -23,6 +23,7 @@ from backends.optimization.gates import default_gates, with_thresholds
 from backends.optimization.stress import StressPlan
 from backends.storage.history import History
 from backends.storage.paths import resources
+from backends.workflow.wizard import Choice
 from tests.unit.cli.test_cli import check
 
 DIGITS = resources() / "models" / "edgewright-digits"

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from backends.domain.errors import BadInput
 from backends.domain.events import Event, Failed, Progress, Result
-from backends.domain.result import RunRecord
+from backends.domain.result import RESUMABLE, RunRecord
 from backends.frameworks.base import JobContext
 from backends.storage.history import History, RunSummary
 from gui.jobs.runner import Job, Terminal
@@ -30,8 +30,6 @@ from gui.wizard.pages.run_report import RunReport
 
 if TYPE_CHECKING:
     from gui.app import Services
-
-RESUMABLE = ("cancelled", "interrupted")
 
 
 def resume(run_id: str, job: JobContext, history: History) -> RunRecord:

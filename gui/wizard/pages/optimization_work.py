@@ -9,7 +9,7 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
 from backends.domain.gate import Verdict
 from backends.domain.model import SourceModel
-from backends.domain.result import RunRecord, Stage
+from backends.domain.result import RESUMABLE, RunRecord, Stage
 from backends.frameworks.base import JobContext
 from backends.optimization.stages import Link, Outcome, Step, main_comparison, waterfall
 from backends.storage.history import History
@@ -99,7 +99,7 @@ def cut_off(model: str, history: History) -> str:
     history.mark_interrupted()
     for summary in history.runs():
         if summary.model == model and "optimization" in (history.request(summary.run_id) or {}):
-            return summary.run_id if summary.state in ("cancelled", "interrupted") else ""
+            return summary.run_id if summary.state in RESUMABLE else ""
     return ""
 
 

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backends.actions.artifacts import load_artifact
+from backends.actions.bench import DEPTHS
 from backends.actions.compare import Comparison, check_unchanged
+from backends.actions.convert import original
 from backends.actions.detect import detect
 from backends.actions.engines import opener
 from backends.actions.keeping import ending, setup_of, this_machine, with_hashes
@@ -41,7 +43,7 @@ from backends.optimization import search, stages
 from backends.optimization.gates import overall
 from backends.optimization.pareto import candidate, recommend
 from backends.optimization.stages import Outcome, Step
-from backends.optimization.stress import affordable
+from backends.optimization.stress import STRESS_PLANS, affordable
 from backends.storage.history import History
 from backends.workflow.wizard import Choice
 
@@ -69,6 +71,18 @@ class Optimization:
 
 
 OnStage = Callable[[Stage], None]
+
+
+def comparison_at(depth: str, source: SourceModel, job: JobContext) -> Comparison:
+    """The rules of a depth (a key of ``DEPTHS``) for a model, whose original is made ready."""
+    return Comparison(
+        source,
+        original(source, job),
+        (),
+        DEPTHS[depth],
+        task_limit=TASK_LIMITS[depth],
+        stress=STRESS_PLANS[depth],
+    )
 
 
 def choose(

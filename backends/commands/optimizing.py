@@ -90,22 +90,16 @@ def _with_data(source: SourceModel, arguments: argparse.Namespace) -> SourceMode
 
 
 def _comparison(source: SourceModel, arguments: argparse.Namespace, job: Context) -> Comparison:
-    from backends.actions.bench import DEPTHS, preprocessing_of
-    from backends.actions.compare import Comparison
-    from backends.actions.convert import original
-    from backends.actions.optimize import TASK_LIMITS
-    from backends.optimization.stress import STRESS_PLANS
+    from backends.actions.bench import preprocessing_of
+    from backends.actions.optimize import comparison_at
 
-    return Comparison(
-        source,
-        original(source, job),
-        (),
-        DEPTHS[arguments.depth],
+    usual = comparison_at(arguments.depth, source, job)
+    return replace(
+        usual,
         threads=arguments.threads,
-        task_limit=TASK_LIMITS[arguments.depth],
         preprocessing=preprocessing_of(source, arguments.data, arguments.mean, arguments.std),
         gates=gates_of(arguments),
-        stress=None if arguments.no_stress else STRESS_PLANS[arguments.depth],
+        stress=None if arguments.no_stress else usual.stress,
     )
 
 

@@ -69,21 +69,10 @@ class Ears:
 def optimize(wish: Wish, job: JobContext, history: History, ears: Ears) -> RunRecord:
     """Runs in the worker's thread, where the imports cost the window nothing."""
     from backends.actions import optimize as action
-    from backends.actions.bench import DEPTHS
-    from backends.actions.compare import Comparison
-    from backends.actions.convert import original
-    from backends.optimization.stress import STRESS_PLANS
 
     framework, precision = (wish.choice.framework, wish.choice.precision) if wish.choice else ("", "")
     choices = action.choose(wish.source, job, framework, precision, wish.target)
-    comparison = Comparison(
-        wish.source,
-        original(wish.source, job),
-        (),
-        DEPTHS[wish.depth],
-        task_limit=action.TASK_LIMITS[wish.depth],
-        stress=STRESS_PLANS[wish.depth],
-    )
+    comparison = action.comparison_at(wish.depth, wish.source, job)
     wanted = action.Optimization(comparison, choices, app_paths().artifacts, wish.depth)
     return action.optimize(wanted, job, history, ears.on_stage, ears.on_start, ears.gate)
 

@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / "installers" / "constraints.txt"
 QT_PACKAGES = ("PySide6_Essentials", "pyqtgraph", "pytest-qt")
+ALONE = ("tokenizers",)  # asks for a client of the Hub, which nothing here uses and which brings nine more
 TEST_HOME = ROOT / ".test-home"  # what tests use in place of the user's own folders
 ALL_FRAMEWORKS = "EDGEWRIGHT_ALL_FRAMEWORKS"  # set in CI: a framework that is missing is a failure
 SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
@@ -111,8 +112,10 @@ def environment(folder: Path, extra: str = "", without: tuple[str, ...] = ()) ->
     say(f"Setting up {folder.name}; the first time llama.cpp is compiled, which takes 5 to 15 minutes.")
     venv.create(folder, with_pip=True, upgrade_deps=False, symlinks=os.name != "nt")
     pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    subprocess.check_call([*pip, "--constraint", CONSTRAINTS, *wanted])
-    subprocess.check_call([*pip, "--no-deps", "--editable", ROOT], cwd=ROOT)
+    alone = [line for line in wanted if name_of(line) in ALONE]
+    others = [line for line in wanted if line not in alone]
+    subprocess.check_call([*pip, "--constraint", CONSTRAINTS, *others])
+    subprocess.check_call([*pip, "--no-deps", *alone, "--editable", ROOT], cwd=ROOT)
     stamp.write_text(fingerprint)
     return python
 
@@ -122,7 +125,12 @@ def packages(extra: str, without: tuple[str, ...]) -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     listed = project["dependencies"] + (project["optional-dependencies"][extra] if extra else [])
     dropped = {name.lower() for name in without}
-    return [line for line in listed if line.split("==")[0].split(";")[0].strip().lower() not in dropped]
+    return [line for line in listed if name_of(line) not in dropped]
+
+
+def name_of(requirement: str) -> str:
+    """``PySide6_Essentials==6.11.3; sys_platform == 'linux'`` → ``pyside6_essentials``."""
+    return requirement.split("==")[0].split(";")[0].strip().lower()
 
 
 def install_system_packages() -> None:

@@ -6,7 +6,6 @@ around it, then with the model it came from.
 
 from __future__ import annotations
 
-import importlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,13 +30,13 @@ def load_tokenizer(models: Sequence[Path], options: Mapping[str, Option]) -> Tok
     if path is None:
         raise BadInput(
             f"“{models[0]}” has no tokenizer.",
-            f"Put the model's {SENTENCEPIECE} beside it, or name it with the option “tokenizer”.",
+            f"Put the model's {SENTENCEPIECE} or {FAST} beside it, or name it with the option “tokenizer”.",
         )
     return _fast(path) if path.suffix == ".json" else _sentencepiece(path)
 
 
 def find_tokenizer(models: Sequence[Path], options: Mapping[str, Option]) -> Path | None:
-    """The named one, else the nearest; SentencePiece first, as the base install has it."""
+    """The named one, else the nearest; SentencePiece first, as the converters do."""
     named = options.get("tokenizer")
     if named and Path(str(named)).is_file():
         return Path(str(named))
@@ -76,18 +75,21 @@ def _sentencepiece(path: Path) -> Tokenize:
     try:
         processor = SentencePieceProcessor(model_file=str(path))
     except (OSError, RuntimeError) as error:
-        raise BadInput(f"The tokenizer “{path}” cannot be read.", "Copy it again from the model.") from error
+        raise _unreadable(path) from error
     return lambda text: list(processor.encode(text))
 
 
 def _fast(path: Path) -> Tokenize:
-    """Hugging Face's own file; its library is no part of the base install."""
+    from tokenizers import Tokenizer
+
     try:
-        library = importlib.import_module("tokenizers")
-    except ImportError as error:
-        raise BadInput(
-            f"The tokenizer “{path}” needs the package “tokenizers”, which is not installed here.",
-            f"Put the model's {SENTENCEPIECE} beside it, or install the “convert” extra.",
-        ) from error
-    tokenizer = library.Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower for a file that it cannot read
+        raise _unreadable(path) from error
+    tokenizer.no_truncation()  # a file may ask for both, and texts here are cut into windows elsewhere
+    tokenizer.no_padding()
     return lambda text: list(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def _unreadable(path: Path) -> BadInput:
+    return BadInput(f"The tokenizer “{path}” cannot be read.", "Copy it again from the model.")

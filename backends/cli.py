@@ -28,8 +28,10 @@ from backends.commands import (
     workflows,
 )
 from backends.commands.adding import Command, Render
-from backends.domain.errors import EdgewrightError, JobCancelled
+from backends.domain.errors import EdgewrightError, JobCancelled, JobFailed
 from backends.jobs.context import CancelToken, Context
+from backends.storage.files import write_text
+from backends.storage.paths import app_paths
 
 if TYPE_CHECKING:
     from backends.actions.report import PrintPdf
@@ -67,11 +69,29 @@ def main(argv: Sequence[str] | None = None, print_pdf: PrintPdf | None = None) -
 
 
 def _report(error: EdgewrightError, as_json: bool) -> int:
+    details = error.details if isinstance(error, JobFailed) else ""
     sys.stderr.write(f"{error}\n")
+    if details:
+        sys.stderr.write(_told(details))
     if as_json:
-        body = {"message": error.message, "remedy": error.remedy, "exit_code": error.exit_code}
+        body = {
+            "message": error.message,
+            "remedy": error.remedy,
+            "details": details,
+            "exit_code": error.exit_code,
+        }
         sys.stdout.write(json.dumps({"error": body}, indent=1) + "\n")
     return error.exit_code
+
+
+def _told(details: str) -> str:
+    """Where they are kept until the next failure; a screen full of a library's words helps nobody."""
+    path = app_paths().data / "last-failure.txt"
+    try:
+        write_text(path, details + "\n")
+    except JobFailed:  # a full disk may be what failed in the first place
+        return f"{details}\n"
+    return f"The details are in {path}.\n"
 
 
 def _parser() -> argparse.ArgumentParser:

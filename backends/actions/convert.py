@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -28,7 +28,7 @@ from backends.actions.engines import environments
 from backends.actions.sameness import check, figures, is_quantized, reference_framework
 from backends.assessment.folder import opened
 from backends.conversion.catalogue import read_closed, read_converters
-from backends.conversion.graph import Converter, Road, Size, Step, plan
+from backends.conversion.graph import Converter, NoRoad, Road, Size, Step, plan
 from backends.conversion.identity import cache_key
 from backends.domain.artifact import Artifact, Option
 from backends.domain.errors import BadInput, FrameworkUnavailable, JobFailed
@@ -62,12 +62,15 @@ def converters() -> tuple[Converter, ...]:
     return read_converters(_catalogue())
 
 
-def road_to(source: SourceModel, targets: Collection[ModelFormat]) -> Road:
-    """From any form of ``source`` to any of ``targets``. Raises NoRoad, a BadInput."""
+def road_to(source: SourceModel, targets: Collection[ModelFormat], without: Collection[str] = ()) -> Road:
+    """From any form of ``source`` to any of ``targets``. Raises NoRoad, a BadInput.
+
+    ``without``: names of converters that are not to be used.
+    """
     profile = source.profile
     size = Size(profile.contents.parameters, profile.contents.weight_bytes)
-    closed = read_closed(_catalogue())
-    return plan(source.forms, targets, profile.kind, converters(), size, _waiting_s(), closed)
+    edges = [edge for edge in converters() if edge.name not in without]
+    return plan(source.forms, targets, profile.kind, edges, size, _waiting_s(), read_closed(_catalogue()))
 
 
 def planned(road: Road) -> tuple[PlannedStep, ...]:
@@ -110,17 +113,73 @@ def form_of(
     wheels: Path | None = None,
     options: Mapping[str, Option] | None = None,
 ) -> Artifact:
-    """``source`` in one of these formats, kept in the cache. Raises as :func:`convert`."""
-    road = road_to(source, targets)
-    job.emit(Started(f"Converting {source.name}: {road.text}"))
+    """``source`` in one of these formats, kept in the cache. Raises as :func:`convert`.
+
+    Where a converter on the road refuses the model, the next best road without it is taken, if there is one
+    that waits for no installation; else the first refusal is what is said.
+    """
+    road, refusals = road_to(source, targets), dict[str, BadInput | JobFailed]()
     _refuse_missing(road)
+    while True:
+        job.emit(Started(f"Converting {source.name}: {road.text}"))
+        try:
+            return _walked(source, road, job, wheels, options or {})
+        except _Refused as refused:
+            refusals[refused.converter.name] = refused.why
+            another = _another_road(source, targets, refusals)
+            if another is None:
+                raise _all_said(tuple(refusals.values())) from None
+            job.emit(Log(f"{refused.why.message} Trying {another.text} with {_titles(another)}."))
+            road = another
+
+
+class _Refused(Exception):
+    """A converter could not take the model, or made another one of it."""
+
+    def __init__(self, converter: Converter, why: BadInput | JobFailed) -> None:
+        super().__init__(str(why))
+        self.converter = converter
+        self.why = why
+
+
+def _walked(
+    source: SourceModel, road: Road, job: JobContext, wheels: Path | None, options: Mapping[str, Option]
+) -> Artifact:
     store = conversions()
     at = _Place.start(source, road.start, job)
     with calibrated(source, any(_calibrates(step.converter) for step in road.steps), job) as data:
         for step in road.steps:
-            at = _Walker(data, store, step, at, job, wheels, options or {}).go()
+            try:
+                at = _Walker(data, store, step, at, job, wheels, options).go()
+            except (BadInput, JobFailed) as error:
+                raise _Refused(step.converter, error) from error
     assert at.artifact is not None
     return at.artifact
+
+
+def _another_road(
+    source: SourceModel, targets: Collection[ModelFormat], without: Collection[str]
+) -> Road | None:
+    try:
+        road = road_to(source, targets, without)
+    except NoRoad:
+        return None
+    return None if any(_missing(step.converter) for step in road.steps) else road
+
+
+def _all_said(refusals: Sequence[BadInput | JobFailed]) -> BadInput | JobFailed:
+    """The first refusal, with what stood in the way of the other roads."""
+    first, *others = refusals
+    if not others:
+        return first
+    message = " ".join(dict.fromkeys(error.message for error in refusals))
+    if isinstance(first, JobFailed):
+        return JobFailed(message, first.remedy, first.details)
+    return BadInput(message, first.remedy)
+
+
+def _titles(road: Road) -> str:
+    return " and ".join(step.converter.title for step in road.steps)
 
 
 def converter_sources(converter: Converter, job: JobContext, wheels: Path | None = None) -> Path | None:
@@ -177,7 +236,7 @@ class _Walker:
 
     @property
     def converter(self) -> Converter:
-        return self.step.converter
+        return self.step.converter.suited_to(self.at.profile.precision)
 
     @property
     def manifest(self) -> Manifest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from backends.domain.artifact import Option
@@ -33,6 +33,11 @@ class Converter:
     start_s: float = 0.0
     s_per_gb: float = 0.0  # of what it reads and writes together
     options: Mapping[str, Option] = field(default_factory=dict)  # of the adapter, unless the user says others
+    precision_of: Mapping[str, str] = field(default_factory=dict)  # instead, for sources stored as "BF16"
+
+    def suited_to(self, stored: str) -> Converter:
+        """The same for a source stored as ``stored``, so that what is 16 bits stays the same 16 bits."""
+        return replace(self, precision=self.precision_of.get(stored, self.precision))
 
 
 @dataclass(frozen=True)

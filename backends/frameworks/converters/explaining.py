@@ -30,10 +30,15 @@ _KNOWN = (
     _Known(
         re.compile(
             r"Architecture '?([\w.-]+)'? not supported|Model ([\w.-]+) is not supported"
-            r"|The (\S+) model is not currently supported"
+            r"|The (\S+) model is not currently supported|([\w.-]+) model, that is a custom or unsupported"
             r"|model type `?([\w.-]+)`? but Transformers does not recognize"
         ),
         "{title} does not know the architecture of this model ({0}).",
+        f"{_ANOTHER_FRAMEWORK}",
+    ),
+    _Known(
+        re.compile(r"version of Transformers does not allow for the export of the model"),
+        "{title} does not know this architecture as the Transformers beside it describes it.",
         f"{_ANOTHER_FRAMEWORK}",
     ),
     _Known(
@@ -56,8 +61,8 @@ _KNOWN = (
             r"tokenizer\.model|Couldn't instantiate the backend tokenizer|Can't load tokenizer"
             r"|Tokenizer\.from_pretrained|in set_vocab"
         ),
-        "{title} found no tokenizer that it can read.",
-        "Put the model's own tokenizer.model or tokenizer.json into its folder.",
+        "{title} found no tokenizer that it can read for this architecture.",
+        "Put the model's own tokenizer.model, or tokenizer.json where it has no other, into its folder.",
     ),
     _Known(
         re.compile(r"Can not map tensor '([^']+)'"),
@@ -85,8 +90,10 @@ def explain(title: str, code: int, words: str) -> EdgewrightError:
             details,
         )
     errors = words[words.rfind("Traceback (most recent call last)") :] if "Traceback" in words else words
+    raised = errors.strip().rpartition("\n")[2]
     for known in _KNOWN:
-        found = known.pattern.search(errors)
+        # What was raised comes last; before it a trace shows the line that raised it, names not filled in.
+        found = known.pattern.search(raised) or known.pattern.search(errors)
         if found:
             named = next((group for group in found.groups() if group), "")
             return BadInput(known.says.format(named, title=title), known.remedy)

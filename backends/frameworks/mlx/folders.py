@@ -8,10 +8,11 @@ from typing import Any
 
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_map
-from mlx_lm.utils import load_model, save_config, save_model
+from mlx_lm.utils import load_config, load_model, save_config, save_model
 
 from backends.domain.errors import BadInput
 from backends.frameworks.files import writing
+from backends.frameworks.mlx.configuration import in_older_words
 
 CONFIG = "config.json"
 # What makes a folder complete beside weights and configuration. Code (*.py) is never taken along.
@@ -33,7 +34,8 @@ def load(folder: Path, lazy: bool) -> tuple[Any, dict[str, Any]]:
     if not (folder / CONFIG).is_file():
         raise BadInput(f"“{folder}” is no model folder: it has no {CONFIG}.", "Name the folder itself.")
     try:
-        model, config = load_model(folder, lazy=lazy, trust_remote_code=False)
+        told = in_older_words(load_config(folder))
+        model, config = load_model(folder, lazy=lazy, model_config=told, trust_remote_code=False)
     except FileNotFoundError as error:
         raise BadInput(f"“{folder}” has no weights (model*.safetensors).", "Copy it again.") from error
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:

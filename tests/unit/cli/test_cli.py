@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 
 from backends import cli, cli_text
+from backends.domain.errors import JobFailed
 from backends.domain.events import Progress
 from backends.storage.paths import resources
 from tests.conftest import ROOT
@@ -70,6 +71,25 @@ def test_bad_input_is_one_sentence_and_two(
     assert "Traceback" not in err
     code, out, _ = run(capsys, *words, "--json")
     assert code == check("error", out)["error"]["exit_code"] == 2
+
+
+def test_what_a_failed_job_said_last_is_kept_in_a_file(
+    capsys: pytest.CaptureFixture[str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise JobFailed("It broke.", "See the details.", "line 1\nline 2")
+
+    monkeypatch.setattr("backends.actions.detect.detect", fail)
+    code, out, err = run(capsys, "detect", "--json")
+    assert code == 4
+    assert check("error", out)["error"]["details"] == "line 1\nline 2"
+    assert "line 1" not in err
+    kept = home / "data" / "last-failure.txt"
+    assert str(kept) in err
+    assert kept.read_text(encoding="utf-8") == "line 1\nline 2\n"
+    kept.parent.rename(home / "gone")
+    (home / "data").write_text("no folder", encoding="utf-8")  # nothing can be written there now
+    assert "line 2" in run(capsys, "detect")[2]
 
 
 def test_unknown_framework_and_precision_name_what_would_do(

@@ -22,6 +22,19 @@ TRACE = "Traceback (most recent call last):\n  File x, line 1\n"
         ("ERROR:hf-to-gguf:Model ToasterForCausalLM is not supported", BadInput, "ToasterForCausalLM"),
         (TRACE + "NotImplementedError: The x/y model is not currently supported.", BadInput, "x/y"),
         (
+            TRACE + '    raise NotImplementedError(f"The {name} model is not currently supported.")\n'
+            "NotImplementedError: The x/y model is not currently supported.",
+            BadInput,
+            "(x/y)",
+        ),
+        (
+            TRACE
+            + "ValueError: The current version of Transformers does not allow for the export of the model. "
+            "Maximum required is 5.0, got: 5.5.4",
+            BadInput,
+            "does not know this architecture",
+        ),
+        (
             TRACE + "ValueError: The checkpoint has model type `toast` but Transformers does not recognize",
             BadInput,
             "toast",

@@ -1,0 +1,86 @@
+"""Where a converter refuses a model, the next road is taken; where none is left all that was said is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from backends.actions import convert
+from backends.actions.convert import form_of
+from backends.domain.artifact import Artifact, Option
+from backends.domain.errors import BadInput, FrameworkUnavailable, JobFailed
+from backends.domain.events import Event, Log
+from backends.domain.model import ModelFormat, ModelKind, SourceModel
+from backends.jobs.context import Context
+
+OPENVINO = ModelFormat.OPENVINO
+MADE = cast(Artifact, object())
+
+
+@pytest.fixture
+def source() -> SourceModel:
+    contents = SimpleNamespace(parameters=10**6, weight_bytes=2 * 10**6)
+    profile = SimpleNamespace(kind=ModelKind.LANGUAGE, contents=contents, format=ModelFormat.HUGGING_FACE)
+    return SourceModel("tiny", cast(Any, profile), {ModelFormat.HUGGING_FACE: Path("tiny")})
+
+
+def refusing(
+    monkeypatch: pytest.MonkeyPatch, words: Mapping[str, BadInput | JobFailed], missing: tuple[str, ...] = ()
+) -> list[str]:
+    """All converters are there but ``missing``; those named in ``words`` refuse. Returns the roads taken."""
+    walked: list[str] = []
+
+    def walk(
+        source: SourceModel, road: Any, job: object, wheels: object, options: Mapping[str, Option]
+    ) -> Artifact:
+        walked.append(road.text)
+        for step in road.steps:
+            if step.converter.name in words:
+                raise convert._Refused(step.converter, words[step.converter.name])
+        return MADE
+
+    gone = SimpleNamespace(framework="olive", reason="not installed", remedy="Install it.")
+    monkeypatch.setattr(convert, "_walked", walk)
+    monkeypatch.setattr(convert, "_waiting_s", lambda: dict[str, float]())
+    monkeypatch.setattr(convert, "_missing", lambda one: (gone,) if one.framework in missing else ())
+    return walked
+
+
+def test_another_road_is_taken_and_announced(source: SourceModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    walked = refusing(monkeypatch, {"hf-openvino": BadInput("optimum-intel knows it not.")})
+    heard: list[Event] = []
+    assert form_of(source, (OPENVINO,), Context(heard.append)) is MADE
+    assert walked == ["Hugging Face → OpenVINO", "Hugging Face → ONNX → OpenVINO"]
+    (said,) = [event.text for event in heard if isinstance(event, Log)]
+    assert "knows it not. Trying Hugging Face → ONNX → OpenVINO" in said
+
+
+def test_where_all_refuse_everything_is_said(source: SourceModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = {"hf-openvino": BadInput("One.", "Do this."), "hf-onnx": JobFailed("Two.", "Do that.", "trace")}
+    walked = refusing(monkeypatch, words)
+    with pytest.raises(BadInput) as caught:
+        form_of(source, (OPENVINO,), Context(lambda event: None))
+    assert (caught.value.message, caught.value.remedy) == ("One. Two.", "Do this.")
+    assert len(walked) == 2
+
+
+def test_nothing_is_installed_for_another_road(source: SourceModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = JobFailed("One.", "Do this.", "trace")
+    walked = refusing(monkeypatch, {"hf-openvino": refused}, missing=("olive",))
+    with pytest.raises(JobFailed) as caught:
+        form_of(source, (OPENVINO,), Context(lambda event: None))
+    assert caught.value is refused
+    assert len(walked) == 1
+
+
+def test_the_first_road_waits_for_its_environment(
+    source: SourceModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walked = refusing(monkeypatch, {}, missing=("optimum",))
+    with pytest.raises(FrameworkUnavailable, match="Install it"):
+        form_of(source, (OPENVINO,), Context(lambda event: None))
+    assert not walked

@@ -16,12 +16,11 @@ from backends.domain.metric import Workload
 from backends.domain.model import ModelKind, SourceModel, TensorSpec
 from backends.domain.preprocessing import Preprocessing
 from backends.frameworks.base import EngineHandle, JobContext
-from backends.quality import data, harness, vision
+from backends.frameworks.samples import batch_size
+from backends.quality import data, drawn, harness, named, vision
 from backends.quality.texts import read_text
 from backends.storage.paths import resources
 
-RANDOM_SAMPLES = 32
-SEED = 20261121
 SHAPE_ONLY = "Random weights (shape only): speed and memory count, and quality is not scored."
 
 
@@ -92,15 +91,25 @@ def _tensor(
     preprocessing: Preprocessing | None,
 ) -> Material:
     inputs = assess(original.path, job).profile.inputs
-    if source.tasks is not None and len(inputs) == 1:
+    notes: tuple[str, ...] = ()
+    if source.tasks is None:
+        material, notes = random_inputs(inputs, scratch), _drawn_notes(inputs)
+    elif named.is_named(source.tasks, inputs):
+        material = named.prepare(source.tasks, inputs, scratch, job)
+    elif len(inputs) == 1:
         material = _images(source.tasks, inputs[0], scratch, job, preprocessing)
-        notes: tuple[str, ...] = ()
     else:
-        material = random_inputs(inputs, scratch)
-        notes = ("No data was named: outputs are compared on seeded random inputs, which is not accuracy.",)
+        names = ", ".join(spec.name for spec in inputs)
+        raise BadInput(
+            f"The model takes {len(inputs)} inputs ({names}); images can be the only one.",
+            "Give its inputs as arrays of an .npz, each under the input's name.",
+        )
     single = scratch / "single.npz"
     with np.load(material.batches[0], allow_pickle=False) as batch:
-        np.savez(single, allow_pickle=False, **{name: batch[name][:1] for name in batch.files})
+        size = batch_size(inputs)
+        arrays = {name: batch[name] for name in batch.files}
+        one: dict[str, Any] = {name: array[:size] if array.ndim else array for name, array in arrays.items()}
+        np.savez(single, allow_pickle=False, **one)
     return Material(tensor_workload(protocol, single), tensor=material, notes=notes)
 
 
@@ -114,21 +123,19 @@ def _images(
 
 
 def random_inputs(specs: tuple[TensorSpec, ...], scratch: Path) -> vision.TensorMaterial:
-    """Seeded uniform inputs for a model nobody gave data for; open sizes count as 1."""
+    """Seeded inputs for a model nobody gave data for. Raises BadInput where it does not tell its inputs."""
     if not specs:
         raise BadInput("The model tells nothing of its inputs.", "Give its inputs as floats in an .npz.")
-    generator = np.random.default_rng(SEED)
-    count = RANDOM_SAMPLES if all(_open(spec.shape[:1]) for spec in specs) else 1
-    arrays: dict[str, Any] = {}
-    for spec in specs:
-        rest = tuple(size if isinstance(size, int) and size > 0 else 1 for size in spec.shape[1:])
-        lead = count if _open(spec.shape[:1]) else int(spec.shape[0]) if spec.shape else 1
-        values = generator.random((lead, *rest))
-        arrays[spec.name] = values.astype(spec.dtype or "float32")
+    arrays: dict[str, Any] = drawn.draw(specs)
     path = scratch / "inputs-random.npz"
     np.savez(path, allow_pickle=False, **arrays)
-    return vision.TensorMaterial((path,), count, None)
+    many = all(drawn.is_open(spec.shape[:1]) for spec in specs)
+    return vision.TensorMaterial((path,), drawn.SAMPLES if many else 1, None)
 
 
-def _open(leading: tuple[int | str, ...]) -> bool:
-    return bool(leading) and not (isinstance(leading[0], int) and leading[0] > 0)
+def _drawn_notes(specs: tuple[TensorSpec, ...]) -> tuple[str, ...]:
+    said = "No data was named: outputs are compared on seeded random inputs, which is not accuracy."
+    sizes = ", ".join(f"{name} = {size:,}" for name, size in drawn.open_sizes(specs).items())
+    if not sizes:
+        return (said,)
+    return said, f"The model leaves sizes open; measured with {sizes}. Name an .npz of inputs for others."

@@ -104,9 +104,13 @@ def batch_file(specs: tuple[TensorSpec, ...], batch: int, scratch: Path) -> Path
         raise BadInput(f"The model takes a batch of {sizes} only, not of {batch}.")
     path = scratch / f"batch-{batch}.npz"
     if not path.is_file():
-        made = random_inputs(tuple(replace(spec, shape=(1, *spec.shape[1:])) for spec in specs), scratch)
+        single = (replace(spec, shape=(1, *spec.shape[1:])) if spec.shape else spec for spec in specs)
+        made = random_inputs(tuple(single), scratch)
         with np.load(made.batches[0], allow_pickle=False) as one:
-            arrays: dict[str, Any] = {name: np.repeat(one[name], batch, axis=0) for name in one.files}
+            arrays: dict[str, Any] = {
+                name: np.repeat(one[name], batch, axis=0) if one[name].ndim else one[name]
+                for name in one.files
+            }
         np.savez(path, allow_pickle=False, **arrays)
     return path
 

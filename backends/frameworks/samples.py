@@ -38,8 +38,10 @@ class Samples:
             yield {name: array[start : start + size] for name, array in self.arrays.items()}
 
 
-def read_samples(path: Path | None, inputs: Sequence[TensorSpec], limit: int = DEFAULT_SAMPLES) -> Samples:
-    """The samples for these inputs, at most ``limit``, evenly spread over the file.
+def read_samples(
+    path: Path | None, inputs: Sequence[TensorSpec], limit: int | None = DEFAULT_SAMPLES
+) -> Samples:
+    """The samples for these inputs, at most ``limit`` where there is one, evenly spread over the file.
 
     Raises BadInput when the file is missing, empty, not readable or of the wrong shape.
     """
@@ -51,9 +53,10 @@ def read_samples(path: Path | None, inputs: Sequence[TensorSpec], limit: int = D
     arrays = {spec.name: _fit(_pick(found, spec.name, len(inputs), path), spec, path) for spec in inputs}
     lengths = {len(array) for array in arrays.values()}
     if len(lengths) != 1 or 0 in lengths:
-        raise BadInput(f"The calibration file “{path}” has no samples, or unequal numbers of them.")
+        raise BadInput(f"The file “{path}” has no samples, or unequal numbers of them.")
     labels = next((found[name] for name in LABELS if name in found and len(found[name]) in lengths), None)
-    chosen = _spread(lengths.pop(), limit)
+    count = lengths.pop()
+    chosen = _spread(count, count if limit is None else limit)
     picked = {name: array[chosen] for name, array in arrays.items()}
     return Samples(picked, None if labels is None else labels[chosen], path)
 
@@ -107,10 +110,10 @@ def _load(path: Path) -> dict[str, NDArray[np.generic]]:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
-        raise BadInput(f"The calibration file “{path}” is not there.") from None
+        raise BadInput(f"The file “{path}” is not there.") from None
     except (OSError, ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise BadInput(
-            f"The calibration file “{path}” cannot be read as .npz.",
+            f"The file “{path}” cannot be read as .npz.",
             "Save it with numpy.savez, without objects.",
         ) from error
 
@@ -125,7 +128,7 @@ def _pick(
     if inputs == 1 and len(generic) == 1:
         return found[generic[0]]
     raise BadInput(
-        f"The calibration file “{path}” has no array named “{name}”.",
+        f"The file “{path}” has no array named “{name}”.",
         f"It has: {', '.join(found) or 'none'}.",
     )
 

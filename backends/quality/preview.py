@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from backends.domain.errors import BadInput
 from backends.domain.model import ModelProfile, TensorSpec
 from backends.domain.preprocessing import Preprocessing
-from backends.quality import data, vision
+from backends.quality import data, named, vision
 from backends.quality.data import Image, ImageSet
 from backends.quality.tasks import Question, read_questions
 from backends.quality.texts import LINES, read_texts
@@ -105,6 +105,8 @@ def preview(
         return _texts(path, form, count_tokens)
     if form is DataForm.TASKS:
         return _tasks(path)
+    if profile is not None and named.is_named(path, profile.inputs):
+        return _named(path, profile)
     return _images(path, form, profile, preprocessing)
 
 
@@ -189,6 +191,27 @@ def _task_problems(questions: Sequence[Question], gold: Counter[int]) -> Iterato
     repeated = count - len({(question.query, question.choices) for question in questions})
     if repeated:
         yield f"{repeated} questions are there more than once."
+
+
+def _named(path: Path, profile: ModelProfile) -> DataPreview:
+    """Arrays that are the model's inputs already; what does not fit them is a BadInput."""
+    found = named.read(path, profile.inputs)
+    only = next(iter(found.arrays.values())) if len(found.arrays) == 1 else None
+    labels = None if found.labels is None else tuple(found.labels.tolist())
+    images = ImageSet(len(found), lambda part: [] if only is None else list(only[part]), labels, ready=True)
+    shown = images.load(slice(0, SHOWN))
+    return DataPreview(
+        path,
+        DataForm.NPZ,
+        len(found),
+        tuple(_label_problems(images, profile)),
+        samples=tuple(_sample(images, index, array) for index, array in enumerate(shown)),
+        labelled=labels is not None,
+        classes=_classes(images),
+        shapes=tuple(ShapeCount(array.shape[1:], len(found)) for array in found.arrays.values()),
+        looked_at=len(found),
+        ready=True,
+    )
 
 
 def _images(
@@ -280,7 +303,7 @@ def _label_problems(images: ImageSet, profile: ModelProfile | None) -> Iterator[
     if empty:
         yield f"{len(empty)} classes have no image: {', '.join(empty[:NAMED])}."
     if images.size < FEW_ITEMS:
-        yield f"{images.size} images are few: hardly any gate can be decided with them."
+        yield f"{images.size} items are few: hardly any gate can be decided with them."
     last = profile.outputs[0].shape[-1:] if profile is not None and len(profile.outputs) == 1 else ()
     classes = last[0] if last and isinstance(last[0], int) and last[0] > 1 else None
     highest = max(images.labels)

@@ -125,7 +125,7 @@ class Measuring:
             self.counters.close()
 
     def judged(self, result: ConfigurationResult) -> ConfigurationResult:
-        """With its quality; the original has to come first. One that cannot be judged stays as it is."""
+        """With its quality, or why it could not be judged; the original has to come first."""
         if result.failure or not self.material.can_be_scored:
             return result
         try:
@@ -136,7 +136,7 @@ class Measuring:
                 engine.close()
         except EdgewrightError as error:
             self.job.emit(Log(f"{result.label}: its quality could not be measured. {error}"))
-            return result
+            return replace(result, quality_failure=str(error))
         return replace(
             result,
             quality=quality.score,

@@ -43,6 +43,7 @@ class GateResult:
     evidence: str
 
 
+QUALITY_GATES = ("accuracy", "perplexity", "top1_agreement", "agreement", "output_similarity")
 MEMORY_GROWTH = "memory growth"  # the stress run's check that loading again and again takes no more
 
 

@@ -126,6 +126,7 @@ class ConfigurationResult:
     variation: float | None = None  # standard deviation ÷ mean of the main rate over all its readings
     stress: StressRun | None = None
     energy: EnergyReading | None = None  # None: nobody asked for it
+    quality_failure: str = ""  # the sentence, where its answers could not be judged (NaN, a crash)
 
 
 @dataclass(frozen=True)

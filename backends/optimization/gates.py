@@ -90,7 +90,7 @@ def evaluate(evidence: Evidence, gates: Gates | None = None) -> tuple[GateResult
         return ()
     gates = gates or default_gates()
     return (
-        *(_no_quality(gates) if artifact.shape_only else _quality(evidence.result, gates)),
+        *(_no_quality(gates) if artifact.shape_only else _quality(evidence, gates)),
         *(_speed(gates[name], evidence) for name in _speed_gates(artifact.kind)),
         _memory(gates["memory"], evidence),
         _stability(gates["stability"], evidence),
@@ -114,8 +114,15 @@ def _missing(gate: Gate, reason: str) -> GateResult:
     return GateResult(gate, Verdict.NOT_MEASURED, None, reason)
 
 
-def _quality(result: ConfigurationResult, gates: Gates) -> tuple[GateResult, ...]:
+def _quality(evidence: Evidence, gates: Gates) -> tuple[GateResult, ...]:
     """Accuracy where there are labels; else the fidelity gates of what was measured."""
+    result = evidence.result
+    if evidence.original is not None and evidence.original.quality_failure:
+        text = f"The original's quality could not be measured: {evidence.original.quality_failure}"
+        return (_missing(gates["accuracy"], text),)
+    if result.quality_failure:
+        text = f"Its quality could not be measured, which counts as a failure: {result.quality_failure}"
+        return (GateResult(gates[_quality_gate(evidence)], Verdict.FAIL, None, text),)
     score, fidelity, outputs = result.quality, result.fidelity, result.output_fidelity
     if score is not None and score.kind == "accuracy":
         return (_accuracy(gates["accuracy"], score),)
@@ -140,6 +147,16 @@ def _quality(result: ConfigurationResult, gates: Gates) -> tuple[GateResult, ...
         )
         return (_judged(gates["output_similarity"], outputs.cosine, text),)
     return (_missing(gates["accuracy"], "No task set, text or images were there to measure quality with."),)
+
+
+def _quality_gate(evidence: Evidence) -> str:
+    """The one that would have judged what was measured of the original."""
+    original = evidence.original
+    if original is None or (original.quality is not None and original.quality.kind == "accuracy"):
+        return "accuracy"
+    if original.fidelity is not None:
+        return "top1_agreement"
+    return "agreement" if original.quality is not None else "output_similarity"
 
 
 def _no_quality(gates: Gates) -> tuple[GateResult, ...]:

@@ -182,7 +182,10 @@ def _gaps_in_results(account: Account) -> Iterator[Entry]:
         label = label_of(one)
         if one.failure:
             yield Entry(label, f"It could not be run: {one.failure}", known=False)
-        elif not one.rates:
+            continue
+        if one.quality_failure:
+            yield Entry(f"{label}, quality", one.quality_failure, known=False)
+        if not one.rates:
             yield Entry(label, "No whole pair was measured.", known=False)
         elif one.latency_p99_s is None:
             yield Entry(label, "Too few single times for p99 (299 are needed).", known=False)

@@ -6,6 +6,7 @@ import math
 import pickle
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +83,29 @@ def test_without_measurements_nothing_is_judged_and_each_says_why() -> None:
     ]
     assert {one.verdict for one in found.values()} == {NOT_MEASURED}
     assert all(one.evidence.endswith(".") and one.value is None for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("original", "gate"),
+    [
+        ({"quality": QualityScore(9, 10, interval(0.9))}, "accuracy"),
+        ({"fidelity": LanguageFidelity(4096, interval(8.0))}, "top1_agreement"),
+        ({"quality": QualityScore(9, 10, interval(0.9), kind="fidelity")}, "agreement"),
+        ({}, "output_similarity"),
+    ],
+)
+def test_what_cannot_be_judged_fails_the_gate_that_would_have_judged_it(
+    original: dict[str, Any], gate: str
+) -> None:
+    broken = result(quality_failure="The logits are not numbers.")
+    found = judged(Evidence(broken, result(original=True, **original)))[gate]
+    assert found.verdict is FAIL and found.evidence.endswith("The logits are not numbers.")
+
+
+def test_where_the_original_cannot_be_judged_nothing_is() -> None:
+    original = result(original=True, quality_failure="It crashed.")
+    found = judged(Evidence(result(quality_failure="It crashed."), original))["accuracy"]
+    assert found.verdict is NOT_MEASURED and "The original's quality" in found.evidence
 
 
 def test_the_original_itself_has_no_gates() -> None:

@@ -27,7 +27,7 @@ from backends.hardware.detect import detect
 from backends.optimization.gates import Gates, default_gates, known_thresholds, with_thresholds
 from backends.storage.history import History
 from backends.storage.paths import app_paths
-from backends.storage.settings import read_settings
+from backends.storage.settings import read_settings, weights_of
 
 if TYPE_CHECKING:
     from backends.actions.compare import Comparison
@@ -47,6 +47,11 @@ def chosen_gates(edits: Mapping[str, float] | None = None) -> Gates:
     settings = read_settings(app_paths().settings)
     usual = with_thresholds(default_gates(), known_thresholds(settings.gate_thresholds))
     return with_thresholds(usual, edits or {})
+
+
+def chosen_weights() -> dict[str, float]:
+    """What matters to the user, as the settings have it."""
+    return weights_of(read_settings(app_paths().settings))
 
 
 def setup_of(comparison: Comparison) -> RunSetup:

@@ -21,7 +21,7 @@ from backends.actions.compare import Comparison, check_unchanged
 from backends.actions.convert import original
 from backends.actions.detect import detect
 from backends.actions.engines import opener
-from backends.actions.keeping import ending, setup_of, this_machine, with_hashes
+from backends.actions.keeping import chosen_weights, ending, setup_of, this_machine, with_hashes
 from backends.actions.measuring import Measuring
 from backends.actions.parts import Parts
 from backends.actions.quantize import known_precision, quantize
@@ -40,8 +40,8 @@ from backends.domain.result import RESUMABLE, ConfigurationResult, Reading, RunR
 from backends.frameworks import registry
 from backends.frameworks.base import EngineHandle, JobContext, Manifest
 from backends.optimization import search, stages
+from backends.optimization.choosing import preferred
 from backends.optimization.gates import overall
-from backends.optimization.pareto import candidate, recommend
 from backends.optimization.stages import Outcome, Step
 from backends.optimization.stress import STRESS_PLANS, affordable
 from backends.storage.history import History
@@ -322,7 +322,7 @@ class _Pipeline:
 
     def _verdicts(self, results: Sequence[ConfigurationResult]) -> Sequence[Stage]:
         original, *made = results
-        picked = recommend([candidate(one) for one in made if not one.failure])
+        picked = preferred(results, chosen_weights())
         told = []
         for result in made:
             if result.failure:
@@ -357,7 +357,7 @@ class _Pipeline:
                 gates = self.shared.gates_of(judged, before, ())
             emulated = registry.manifest(result.configuration.artifact.framework).emulated
             decided.append(stages.decided(step, judged, before, gates, emulated))
-        return stages.settled(decided)
+        return stages.settled(decided, chosen_weights())
 
     def _plan(self, original: Configuration, candidates: Sequence[Configuration]) -> Plan:
         """Stages are decided at "no slower", not at the gates' thresholds."""
@@ -472,7 +472,11 @@ def _short(work: Workload) -> Workload:
 def _with_quality_of(result: ConfigurationResult, known: ConfigurationResult) -> ConfigurationResult:
     """The very same configuration was judged in its stage; only what may vary is measured anew."""
     return replace(
-        result, quality=known.quality, fidelity=known.fidelity, output_fidelity=known.output_fidelity
+        result,
+        quality=known.quality,
+        fidelity=known.fidelity,
+        output_fidelity=known.output_fidelity,
+        quality_failure=known.quality_failure,
     )
 
 

@@ -9,17 +9,17 @@ from itertools import groupby
 from pathlib import Path
 
 from backends.actions.bench import DEPTHS
+from backends.actions.keeping import chosen_weights
 from backends.benchmarking import metrics
 from backends.benchmarking.diagnosis import Case, diagnose, rules, suggestion_for
 from backends.benchmarking.statistics import groups_told_apart
 from backends.benchmarking.summary import pair_ratios
 from backends.domain.errors import BadInput
-from backends.domain.gate import Verdict
+from backends.domain.gate import QUALITY_GATES, Verdict
 from backends.domain.metric import Interval, TokenMeasurement
 from backends.domain.result import ConfigurationResult, Reading, RunRecord, RunSetup, Stage
-from backends.frameworks import registry
+from backends.optimization.choosing import preferred
 from backends.optimization.gates import overall
-from backends.optimization.pareto import candidate, pareto_front, recommend
 from backends.optimization.stages import Link, Outcome, Step, main_comparison, waterfall
 from backends.reporting.account import Account, Advice, PairRatio, Pick, Ranking, StageLine, label_of
 from backends.reporting.discreet import discreet, short_name
@@ -28,8 +28,6 @@ from backends.reporting.report import PrintedReport, html_report, printed_report
 from backends.reporting.words import RATES
 from backends.storage.files import write_text
 from backends.storage.history import History
-
-QUALITY_GATES = ("accuracy", "perplexity", "top1_agreement", "agreement", "output_similarity")
 
 PrintPdf = Callable[[PrintedReport, Path], None]
 
@@ -47,15 +45,18 @@ def write_report(run_id: str, out: Path, history: History, print_pdf: PrintPdf |
         )
     if suffix == ".pdf" and print_pdf is None:
         raise BadInput("A PDF needs the window's libraries.", "Write an .html and print it from a browser.")
-    account = account_of(history.run(run_id))
+    account = account_of(history.run(run_id), chosen_weights())
     if suffix == ".pdf" and print_pdf is not None:
         print_pdf(printed_report(account), out)
     else:
         write_text(out, html_report(account))
 
 
-def account_of(record: RunRecord) -> Account:
-    """What a run says, and what follows from it; nothing is measured or looked up on this machine."""
+def account_of(record: RunRecord, weights: Mapping[str, float] | None = None) -> Account:
+    """What a run says, and what follows from it; nothing is measured or looked up on this machine.
+
+    ``weights``: what matters to the user, see :func:`chosen_weights`; else the usual ones.
+    """
     record = discreet(record)
     return Account(
         record,
@@ -64,7 +65,7 @@ def account_of(record: RunRecord) -> Account:
         findings={label_of(one): advice(one, record) for one in record.results},
         pairs=pairs(record.readings),
         rankings=rankings(record.results),
-        pick=pick(record.results) or _stay(record),
+        pick=pick(record.results, weights) or _stay(record),
         stages=stage_lines(record),
         stage_metric=_stage_metric(record),
         overall={label_of(one): overall(one.gates) for one in record.results if one.gates},
@@ -182,21 +183,10 @@ def _kept(results: Sequence[ConfigurationResult]) -> dict[str, Interval]:
     return {label: interval for label, (measure, interval) in known if measure == known[0][1][0]}
 
 
-def pick(results: Sequence[ConfigurationResult]) -> Pick | None:
-    """The best of the candidates; the original only where it beats that one.
-
-    The original has no gates to fail, so among the others it would win wherever each of them fails one. An
-    emulator's speed says nothing about the target, so it is never recommended for it.
-    """
-    running = [one for one in results if one.rates and not one.failure and not _emulated(one)]
-    found = recommend([candidate(one) for one in running if not one.configuration.artifact.original])
-    original = next((candidate(one) for one in running if one.configuration.artifact.original), None)
-    if found is None:
-        return None
-    best = next(candidate(one) for one in running if label_of(one) == found.label)
-    if original is not None and found.label in pareto_front([original, best]).dominated:
-        return Pick(original.label, f"Stay with the original: nothing told apart speaks for {found.label}.")
-    return Pick(found.label, found.reason, found.equals)
+def pick(results: Sequence[ConfigurationResult], weights: Mapping[str, float] | None = None) -> Pick | None:
+    """The same choice that the window shows."""
+    found = preferred(results, weights)
+    return Pick(found.label, found.reason, found.equals) if found else None
 
 
 def _stay(record: RunRecord) -> Pick | None:
@@ -206,13 +196,6 @@ def _stay(record: RunRecord) -> Pick | None:
     if last is None or original is None or (last.name, last.verdict) != (Step.VALIDATION, Outcome.SKIPPED):
         return None
     return Pick(label_of(original), " ".join(last.evidence))
-
-
-def _emulated(result: ConfigurationResult) -> bool:
-    try:
-        return registry.manifest(result.configuration.artifact.framework).emulated
-    except BadInput:  # a framework that was there when the run was made
-        return False
 
 
 def advice(result: ConfigurationResult, record: RunRecord) -> tuple[Advice, ...]:

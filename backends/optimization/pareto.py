@@ -10,13 +10,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from backends.domain.gate import Verdict
+from backends.domain.gate import QUALITY_GATES
 from backends.domain.metric import Interval
-from backends.domain.result import ConfigurationResult
+from backends.storage.settings import Settings, weights_of
 
-DEFAULT_WEIGHTS = {"speed": 0.4, "quality": 0.4, "memory": 0.2, "energy": 0.0}
+DEFAULT_WEIGHTS = weights_of(Settings())
 _LESS_IS_BETTER = frozenset({"memory", "energy"})
-_SPEED_METRICS = ("decode_tokens_per_s", "inferences_per_s")
 _WORDS = {
     "speed": "{:.3g}× the speed",
     "quality": "{:.3g}× the quality",
@@ -52,32 +51,6 @@ class Recommendation:
     label: str
     reason: str
     equals: tuple[str, ...]
-
-
-def candidate(result: ConfigurationResult, energy: Interval | None = None) -> Candidate:
-    """The figures of a result: its rate, the quality it keeps, its peak memory (bytes), energy (J)."""
-    figures: dict[str, Interval] = {}
-    for metric in _SPEED_METRICS:
-        if metric in result.rates:
-            figures.setdefault("speed", result.rates[metric])
-    if (quality := _quality(result)) is not None:
-        figures["quality"] = quality
-    if result.memory is not None:
-        peak = float(result.memory.total_peak_bytes)
-        figures["memory"] = Interval(peak, peak, peak, 1.0, 1)
-    if energy is not None:
-        figures["energy"] = energy
-    failed = tuple(gate.gate.name for gate in result.gates if gate.verdict is Verdict.FAIL)
-    return Candidate(result.label or result.configuration.label, figures, failed)
-
-
-def _quality(result: ConfigurationResult) -> Interval | None:
-    """The share kept of the original's quality (its own is 1), or the accuracy where there is no original."""
-    if result.configuration.artifact.original and not result.failure:
-        return Interval(1.0, 1.0, 1.0, 1.0, 1)
-    if result.quality is not None:
-        return result.quality.ratio_to_original or result.quality.accuracy
-    return result.output_fidelity.cosine if result.output_fidelity else None
 
 
 def pareto_front(candidates: Sequence[Candidate]) -> Front:
@@ -118,12 +91,16 @@ def recommend(
 ) -> Recommendation | None:
     """The candidate with the highest weighted score among those on the front, or ``None`` without any.
 
-    Those that fail no gate go first. Score: Σ weight · log(figure), turned so that more is better; a factor
-    counts the same wherever it is won, and units do not matter.
+    Those that fail no gate go first, then those that fail none of quality. Score: Σ weight · log(figure),
+    turned so that more is better; a factor counts the same wherever it is won, and units do not matter.
     """
     if not candidates:
         return None
-    sound = [one for one in candidates if not one.failed_gates] or list(candidates)
+    sound = (
+        [one for one in candidates if not one.failed_gates]
+        or [one for one in candidates if not set(QUALITY_GATES) & set(one.failed_gates)]
+        or list(candidates)
+    )
     front = pareto_front(sound)
     chosen = _normalised(weights or DEFAULT_WEIGHTS, front.objectives)
     scored = [(one, _score(one, chosen)) for one in sound if one.label in front.labels]

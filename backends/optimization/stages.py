@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
-from backends.domain.gate import GateResult, Verdict
+from backends.domain.gate import QUALITY_GATES, GateResult, Verdict
 from backends.domain.metric import Interval
 from backends.domain.result import Comparison, ConfigurationResult, Reading, Stage
-from backends.optimization.pareto import Candidate, candidate, recommend
+from backends.optimization.choosing import candidates_of
+from backends.optimization.pareto import recommend
 
 
 class Step(StrEnum):
@@ -30,9 +31,6 @@ class Outcome(StrEnum):
     DROPPED = "dropped"
     FAILED = "failed"
     SKIPPED = "skipped"
-
-
-QUALITY_GATES = frozenset({"accuracy", "perplexity", "top1_agreement", "agreement", "output_similarity"})
 
 
 @dataclass(frozen=True)
@@ -113,12 +111,15 @@ def timed(stages: Sequence[Stage], took_s: float, alone_s: Mapping[str, float]) 
     )
 
 
-def settled(stages: Sequence[Stage]) -> tuple[Stage, ...]:
-    """Of several that hold, the one that the Pareto front and the usual weights favour is kept."""
+def settled(stages: Sequence[Stage], weights: Mapping[str, float] | None = None) -> tuple[Stage, ...]:
+    """Of several that hold, the one that the Pareto front and the weights favour is kept.
+
+    Speeds are ratios to the stage before, to which all of them were held.
+    """
     kept = [stage for stage in stages if stage.verdict == Outcome.KEPT and stage.result is not None]
     if len(kept) < 2:
         return tuple(stages)
-    found = recommend([_candidate(stage) for stage in kept])
+    found = recommend(candidates_of([stage.result for stage in kept if stage.result], timed=False), weights)
     assert found is not None
     return tuple(
         replace(
@@ -130,14 +131,6 @@ def settled(stages: Sequence[Stage]) -> tuple[Stage, ...]:
         else stage
         for stage in stages
     )
-
-
-def _candidate(stage: Stage) -> Candidate:
-    """Speeds as ratios to the stage before: rates of different minutes are not compared."""
-    assert stage.result is not None
-    made = candidate(stage.result)
-    main = main_comparison(stage.result)
-    return replace(made, figures={**made.figures, "speed": main.ratio}) if main else made
 
 
 def best_of(stages: Sequence[Stage]) -> ConfigurationResult:

@@ -39,5 +39,15 @@ def read_settings(path: Path) -> Settings:
     return Settings(**known)
 
 
+def weights_of(settings: Settings) -> dict[str, float]:
+    """What matters to the user, by the names of the figures it weighs."""
+    return {
+        "speed": settings.weight_speed,
+        "quality": settings.weight_quality,
+        "memory": settings.weight_memory,
+        "energy": settings.weight_energy,
+    }
+
+
 def write_settings(path: Path, settings: Settings) -> None:
     write_text(path, json.dumps(asdict(settings), indent=1) + "\n")

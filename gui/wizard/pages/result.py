@@ -9,6 +9,7 @@ from PySide6.QtCore import QCoreApplication
 
 from backends.domain.events import Failed, Result
 from backends.frameworks.base import JobContext
+from backends.storage.settings import weights_of
 from gui.jobs.runner import Terminal
 from gui.widgets.banner import EmptyState
 from gui.wizard.page import Page
@@ -24,13 +25,7 @@ def load_report(services: Services, run_id: str) -> Callable[[JobContext], RunRe
     """An action for the runner: read a run and work out what it shows."""
     settings, history = services.settings.value, services.history
     thresholds = dict(settings.gate_thresholds)
-    weights = {
-        "speed": settings.weight_speed,
-        "quality": settings.weight_quality,
-        "memory": settings.weight_memory,
-        "energy": settings.weight_energy,
-    }
-    return lambda job: report_of(history.run(run_id), thresholds, weights)
+    return lambda job: report_of(history.run(run_id), thresholds, weights_of(settings))
 
 
 class ResultPage(Page):

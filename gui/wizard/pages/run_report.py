@@ -11,11 +11,10 @@ from backends.domain.gate import GateResult
 from backends.domain.metric import Interval
 from backends.domain.model import ModelKind
 from backends.domain.result import ConfigurationResult, RunRecord
-from backends.optimization import pareto
+from backends.optimization import choosing, pareto
 from backends.optimization.gates import Gates, default_gates, known_thresholds, with_thresholds
 from gui.wizard.pages.entries import label_of
 
-EXACTLY_ONE = Interval(1.0, 1.0, 1.0, 1.0, 1)
 SPEED_GATES = {metrics.DECODE: "decode_speed", metrics.INFERENCES: "inference_speed"}
 
 
@@ -90,9 +89,8 @@ def report_of(
     gates = with_thresholds(default_gates(), known_thresholds(own or thresholds))
     results = sorted(record.results, key=lambda result: not result.configuration.artifact.original)
     kind = results[0].configuration.artifact.kind if results else ModelKind.TENSOR
-    main = metrics.DECODE if kind is ModelKind.LANGUAGE else metrics.INFERENCES
-    points = tuple(_point(result, record, main, gates) for result in results)
-    front, best = _front(points), _recommended(points, weights)
+    points = tuple(_point(result, record, gates) for result in results)
+    front, best = _front(points), choosing.preferred(results, weights, _judged(points))
     return RunReport(
         record=record,
         kind=kind,
@@ -117,15 +115,14 @@ def rejudged(found: GateResult, gates: Gates) -> GateResult:
     return replace(found, gate=gate, verdict=gate.judge(found.value))
 
 
-def _point(result: ConfigurationResult, record: RunRecord, main: str, gates: Gates) -> Point:
+def _point(result: ConfigurationResult, record: RunRecord, gates: Gates) -> Point:
     label = label_of(result)
     own = [r for r in record.readings if r.label == label and not r.void]
-    original = result.configuration.artifact.original
     case = Case(result, record.machine, record.readings) if record.machine else None
     return Point(
         result,
-        _speed(result, main),
-        None if result.failure else EXACTLY_ONE if original else _quality(result)[1],
+        choosing.speed_ratio(result),
+        _quality(result),
         len({(r.comparison, r.pair, r.repeat) for r in own}),
         sum(bool(r.flags) for r in own),
         tuple(rejudged(found, gates) for found in result.gates),
@@ -133,64 +130,38 @@ def _point(result: ConfigurationResult, record: RunRecord, main: str, gates: Gat
     )
 
 
-def _speed(result: ConfigurationResult, main: str) -> Interval | None:
-    if result.configuration.artifact.original and not result.failure:
-        return EXACTLY_ONE
-    return next((c.ratio for c in result.comparisons if c.metric == main), None)
-
-
-def _quality(result: ConfigurationResult) -> tuple[str, Interval | None]:
-    """As the gates look at it: accuracy where there are labels, else fidelity."""
-    score, fidelity = result.quality, result.fidelity
-    if score is not None and score.kind == "accuracy":
-        return "accuracy", score.ratio_to_original
-    if fidelity is not None and fidelity.top1_agreement is not None:
-        return "top1_agreement", fidelity.top1_agreement
-    if score is not None:
-        return "agreement", score.accuracy
-    return "output_similarity", result.output_fidelity.cosine if result.output_fidelity else None
-
-
 def _quality_kind(results: Sequence[ConfigurationResult]) -> str:
-    kinds = [_quality(r) for r in results if not r.configuration.artifact.original]
-    return next((kind for kind, value in kinds if value is not None), "accuracy")
+    kinds = (choosing.quality_kept(one) for one in results if not one.configuration.artifact.original)
+    return next((kind[0] for kind in kinds if kind is not None), "accuracy")
 
 
-def _candidates(points: Sequence[Point], names: Sequence[str]) -> list[pareto.Candidate]:
-    """Speed as ratio to the original: rates of different minutes are not compared."""
-    found = []
-    for point in points:
-        peak = float(point.peak_bytes) if point.peak_bytes else None
-        figures = {
-            "speed": point.speed,
-            "quality": point.quality,
-            "memory": Interval(peak, peak, peak, 1.0, 1) if peak else None,
-        }
-        known = {name: value for name, value in figures.items() if value is not None and name in names}
-        failed = tuple(gate.gate.name for gate in point.gates if gate.verdict == "fail")
-        if "speed" in known:
-            found.append(pareto.Candidate(point.label, known, failed))
-    return found
+def _quality(result: ConfigurationResult) -> Interval | None:
+    if result.failure or result.configuration.artifact.original:
+        return None if result.failure else choosing.EXACTLY_ONE
+    kept = choosing.quality_kept(result)
+    return kept[1] if kept else None
 
 
 def _front(points: Sequence[Point]) -> tuple[str, ...]:
     """Of speed and quality, the two axes of the chart."""
-    complete = [p for p in points if p.speed is not None and p.quality is not None]
-    return pareto.pareto_front(_candidates(complete, ("speed", "quality"))).labels
+    axes = ("speed", "quality")
+    known = choosing.candidates_of([point.result for point in points], _judged(points))
+    shown = [
+        replace(one, figures={name: one.figures[name] for name in axes if name in one.figures})
+        for one in known
+    ]
+    return pareto.pareto_front([one for one in shown if len(one.figures) == len(axes)]).labels
 
 
-def _recommended(
-    points: Sequence[Point], weights: Mapping[str, float] | None
-) -> pareto.Recommendation | None:
-    made = [point for point in points if not point.original]
-    return pareto.recommend(_candidates(made, ("speed", "quality", "memory")), weights)
+def _judged(points: Sequence[Point]) -> choosing.Judged:
+    return {point.label: point.gates for point in points}
 
 
 def _wins(points: Sequence[Point], kind: ModelKind) -> list[Win]:
     """Who leads in what. Speed and quality by interval; memory and size are exact readings."""
     rates = (metrics.DECODE, metrics.PREFILL) if kind is ModelKind.LANGUAGE else (metrics.INFERENCES,)
     running = [point for point in points if not point.result.failure]
-    by_interval = {rate: {p.label: _speed(p.result, rate) for p in running} for rate in rates}
+    by_interval = {rate: {p.label: choosing.speed_ratio(p.result, rate) for p in running} for rate in rates}
     by_interval["quality"] = {p.label: p.quality for p in running}
     found = [_lead(what, values) for what, values in by_interval.items()]
     peaks = {p.label: float(p.peak_bytes) for p in running if p.peak_bytes}

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.domain.gate import GateResult, Verdict
 from backends.domain.metric import Interval
-from backends.domain.result import OutputFidelity, QualityScore
-from backends.optimization.gates import default_gates
-from backends.optimization.pareto import Candidate, candidate, dominates, pareto_front, recommend
+from backends.optimization.pareto import Candidate, dominates, pareto_front, recommend
 
-from .samples import interval, memory, patient, result
+from .samples import interval, patient
 
 NAMES = ("speed", "quality", "memory")
 
@@ -103,6 +102,13 @@ def test_those_that_fail_a_gate_come_last() -> None:
     assert alone is not None and "fails accuracy" in alone.reason
 
 
+def test_lost_quality_comes_after_every_other_failure() -> None:
+    slow = replace(GOOD, failed_gates=("decode_speed",))
+    wrong = replace(FAST, failed_gates=("perplexity",))
+    found = recommend([slow, wrong], {"speed": 1.0})
+    assert found is not None and found.label == slow.label
+
+
 def test_what_cannot_be_told_apart_is_named() -> None:
     twin = made("twin", interval(29.5, 27, 31), interval(0.801, 0.77, 0.81), 300)
     found = recommend([FAST, twin], {"speed": 1.0})
@@ -118,25 +124,3 @@ def test_nothing_to_choose_from() -> None:
 
 def test_weights_that_are_all_zero_count_alike() -> None:
     assert recommend([FAST, GOOD], {"speed": 0.0}) is not None
-
-
-def test_a_result_gives_its_figures() -> None:
-    failed = GateResult(default_gates()["memory"], Verdict.FAIL, None, "")
-    found = candidate(
-        result(
-            rates={"decode_tokens_per_s": interval(9.0), "prefill_tokens_per_s": interval(90.0)},
-            quality=QualityScore(8, 10, interval(0.8)),
-            memory=memory(10),
-            gates=(failed,),
-        ),
-        energy=interval(2.0),
-    )
-    assert found.label == "llama.cpp Q4_K_M" and found.failed_gates == ("memory",)
-    assert {name: value.estimate for name, value in found.figures.items()} == {
-        "speed": 9.0,
-        "quality": 0.8,
-        "memory": 10 * 2**20,
-        "energy": 2.0,
-    }
-    outputs = candidate(result(output_fidelity=OutputFidelity(3, interval(0.99), 0.9, 0.1)))
-    assert outputs.figures["quality"].estimate == 0.99

@@ -197,7 +197,9 @@ def test_the_recommendation_is_no_original_unless_that_is_better() -> None:
         if one.configuration.artifact.original
         else replace(
             one,
-            rates={metric: Interval(1, 0.9, 1.1, 0.95, 12) for metric in one.rates},
+            comparisons=tuple(
+                replace(pairs, ratio=Interval(0.5, 0.4, 0.6, 0.95, 12)) for pairs in one.comparisons
+            ),
             memory=RECORD.results[0].memory,
             quality=replace(one.quality, ratio_to_original=Interval(0.9, 0.89, 0.91, 0.95, 9))
             if one.quality

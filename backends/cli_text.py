@@ -90,6 +90,7 @@ def configuration_row(result: ConfigurationResult) -> dict[str, Any]:
         "task_items": score.items if score else None,
         "perplexity": result.fidelity.perplexity.estimate if result.fidelity else None,
         "failure": result.failure or None,
+        "quality_failure": result.quality_failure or None,
         "warnings": list(artifact.warnings),
     }
 
@@ -135,27 +136,6 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join([line(header), *(line(row) for row in rows)])
 
 
-def run_text(document: Any) -> str:
-    """The document of a run as a table, a configuration a row."""
-    header = ["configuration", "MB", "bits/w", "rate", "p50 ms", "peak MB", "accuracy"]
-    rows = [_run_row(row) for row in document["configurations"]]
-    return f"{document['model']}, run {document['run_id']} ({document['state']})\n{table(header, rows)}"
-
-
-def _run_row(row: Mapping[str, Any]) -> list[str]:
-    if row["failure"]:
-        return [row["label"], "", "", "", "", "", row["failure"]]
-    unit = "tok/s" if "tokens" in (row["rate_metric"] or "") else "/s"
-    return [
-        row["label"],
-        f"{row['size_bytes'] / 1e6:.2f}",
-        f"{row['bits_per_weight']:.2f}",
-        _figure(row["rate"], lambda rate: f"{rate:.0f} {unit}"),
-        _figure(row["latency_p50_s"], lambda value: f"{value * 1e3:.2f}"),
-        _figure(row["peak_bytes"], lambda value: f"{value / 1e6:.0f}"),
-        _figure(row["task_accuracy"], lambda value: f"{value:.1%}"),
-    ]
-
-
-def _figure(value: float | None, show: Callable[[float], str]) -> str:
+def figure(value: float | None, show: Callable[[float], str]) -> str:
+    """A figure of a row as ``show`` writes it; ``None`` is "not measured"."""
     return "not measured" if value is None else show(value)

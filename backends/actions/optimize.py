@@ -330,8 +330,7 @@ class _Pipeline:
                 continue
             chain = stages.chain_sentence(self.stages, stages.main_comparison(result))
             is_best = result.configuration == self.best.configuration
-            passed = [gate for gate in result.gates if gate.verdict.value == "pass"]
-            evidence = [f"{len(passed)} of {len(result.gates)} gates pass."]
+            evidence = stages.gate_sentences(result.gates)
             evidence += [chain] if chain and is_best else []
             evidence += [picked.reason] if picked and picked.label == result.label else []
             verdict = overall(result.gates).value

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends import cli_text
+from backends.cli_run import run_text
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand, options_of
 from backends.domain.errors import BadInput
@@ -23,7 +24,7 @@ def add(add_command: AddCommand) -> None:
         "bench",
         _bench,
         "measure artifacts; the first is what the others are compared with",
-        cli_text.run_text,
+        run_text,
     )
     bench.add_argument("artifact", type=Path, nargs="*")
     bench.add_argument("--resume", metavar="RUN", help="carry on with a run that ended early")
@@ -158,13 +159,13 @@ def _discard(history: History, run_id: str) -> None:
 
 
 def _demo_text(document: Any) -> str:
-    parts = [cli_text.run_text(run) for run in document["runs"]] + list(document["failures"])
+    parts = [run_text(run) for run in document["runs"]] + list(document["failures"])
     return "\n\n".join(parts)
 
 
 def _history_text(document: Any) -> str:
     if "configurations" in document:
-        return cli_text.run_text(document)
+        return run_text(document)
     if "runs" not in document:
         return cli_text.fields(document)
     rows = [

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends import cli_text
+from backends.cli_run import run_text, wrapped
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand
 from backends.commands.measuring import add_gates, floats, gates_of
@@ -123,11 +124,12 @@ def _papers(arguments: argparse.Namespace, run_id: str) -> dict[str, str | None]
 
 def _text(document: Any) -> str:
     """The stages with what they found, then the run as a table."""
-    lines = [f"{document['model']}, run {document['run_id']} ({document['state']})"]
+    first, _, rest = run_text(document).partition("\n")
+    lines = [first]
     for stage in document["stages"]:
         lines += ["", f"{stage['name']}: {stage['verdict']}{_what(stage)}"]
-        lines += [f"  {sentence}" for sentence in stage["evidence"]]
-    lines += ["", cli_text.run_text(document).partition("\n")[2]]
+        lines += [wrapped(sentence) for sentence in stage["evidence"]]
+    lines += ["", rest]
     lines += [f"{name}: {document[name]}" for name in ("report", "certificate") if document[name]]
     return "\n".join(lines)
 

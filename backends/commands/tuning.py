@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backends import cli_text
+from backends.cli_run import run_text
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand
 from backends.domain.finetuning import FinetuneSettings
@@ -75,5 +76,5 @@ def _text(document: Any) -> str:
         *document["warnings"],
     ]
     if document["comparison"]:
-        lines += ["", cli_text.run_text(document["comparison"])]
+        lines += ["", run_text(document["comparison"])]
     return "\n".join(lines)

@@ -198,6 +198,17 @@ def _reach(above: float, below: float) -> float:
     return math.log(above / below)
 
 
+def gate_sentences(gates: Sequence[GateResult]) -> list[str]:
+    """How many pass, and of every other that was measured what keeps it from passing."""
+    passed = [gate for gate in gates if gate.verdict is Verdict.PASS]
+    told = {Verdict.FAIL: "Fails", Verdict.INCONCLUSIVE: "Is inconclusive on"}
+    return [f"{len(passed)} of {len(gates)} gates pass."] + [
+        f"{told[gate.verdict]} {gate.gate.name.replace('_', ' ')}: {gate.evidence}"
+        for gate in gates
+        if gate.verdict in told
+    ]
+
+
 def chain_sentence(stages: Sequence[Stage], direct: Comparison | None) -> str:
     """Whether the stages, multiplied, come to what the validation measured in one go; "" where unknown."""
     metric = direct.metric if direct else ""

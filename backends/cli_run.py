@@ -36,7 +36,7 @@ def run_parts(document: Any, record: RunRecord) -> list[str]:
 
 def wrapped(text: str, indent: str = "  ", hanging: str | None = None) -> str:
     """``hanging``: what the second and later lines begin with; as the first without it."""
-    return textwrap.fill(
+    filled = textwrap.fill(  # a no-break space keeps a figure and its unit on one line
         text,
         WIDTH,
         initial_indent=indent,
@@ -44,6 +44,7 @@ def wrapped(text: str, indent: str = "  ", hanging: str | None = None) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return filled.replace("\u00a0", " ")
 
 
 def _at_a_glance(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -81,7 +82,7 @@ def _ratios(record: RunRecord) -> str:
 
 
 def _ratio(found: Comparison | None) -> str:
-    return span(found.ratio) if found else words.NOT_MEASURED
+    return span(found.ratio).replace("\u00a0", " ") if found else words.NOT_MEASURED
 
 
 def _worst(gates: Sequence[GateResult]) -> str:
@@ -109,13 +110,13 @@ def _details(one: ConfigurationResult, record: RunRecord) -> str:
 
 
 def _needs(found: GateResult) -> str:
-    return f" ({words.gate_needs(found.gate)})".replace("\u00a0", " ")
+    return f" ({words.gate_needs(found.gate)})"
 
 
 def _quality(one: ConfigurationResult) -> Iterator[str]:
     """Every figure of quality there is, a line a kind; "" where a kind has none."""
     score, fidelity, outputs = one.quality, one.fidelity, one.output_fidelity
-    if score is not None:
+    if score is not None and (score.kind == "accuracy" or fidelity is None):
         what = "accuracy" if score.kind == "accuracy" else "same answer as the original"
         yield _listed(
             f"{what} {span(score.accuracy, percent=True)} of {score.items:,}",
@@ -149,7 +150,7 @@ def _listed(*parts: str | None) -> str:
 def span(value: Interval, percent: bool = False) -> str:
     """ "1.23 (1.20–1.27)"."""
     shown = words.percent(value) if percent else words.rate(value)
-    return f"{shown.main} ({shown.note})".replace("\u00a0", " ")
+    return f"{shown.main} ({shown.note})"
 
 
 def _disturbed(readings: Sequence[Reading]) -> list[str]:

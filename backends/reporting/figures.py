@@ -9,7 +9,7 @@ from backends.domain.energy import DomainEnergy, EnergyReading
 from backends.domain.gate import Verdict
 from backends.domain.metric import Interval
 from backends.domain.result import Comparison, ConfigurationResult
-from backends.reporting import words
+from backends.reporting import quality_columns, words
 from backends.reporting.account import Account, label_of
 from backends.reporting.colors import colors_of
 from backends.reporting.words import MISSING, Figure
@@ -171,7 +171,7 @@ def _energy_note(reading: EnergyReading) -> str:
 
 def quality(account: Account) -> Table:
     results = account.record.results
-    columns = [column for column in _QUALITY if any(column.cell(one).measured for one in results)]
+    columns = quality_columns.known(results)
 
     def cells(one: ConfigurationResult) -> tuple[Figure, ...]:
         itself = one.configuration.artifact.original
@@ -180,7 +180,7 @@ def quality(account: Account) -> Table:
         )
 
     titles = tuple(column.title for column in columns)
-    return _table(account, "Quality", titles, cells, _quality_note(results))
+    return _table(account, "Quality", titles, cells, quality_columns.note(results))
 
 
 def _table(
@@ -237,70 +237,4 @@ def _glance_note(account: Account, metrics: Sequence[str]) -> str:
         sure = f"{found[0].ratio.confidence * 100:.3g} % interval"
         speed = f"Speed: geometric mean over pairs with its {sure}, both models in turns on the same work."
         sentences.insert(0, speed)
-    return " ".join(sentences)
-
-
-def _accuracy(one: ConfigurationResult) -> Figure:
-    score = one.quality
-    return words.percent(score.accuracy) if score and score.kind == "accuracy" else MISSING
-
-
-def _flipped(one: ConfigurationResult) -> Figure:
-    flipped = one.quality.flipped if one.quality else None
-    return MISSING if flipped is None else Figure(f"{flipped * 100:.1f}\u00a0%")
-
-
-def _agreement(one: ConfigurationResult) -> Figure:
-    score = one.quality
-    return words.percent(score.accuracy) if score and score.kind == "fidelity" else MISSING
-
-
-def _fidelity(
-    name: str, show: Callable[[Interval | None], Figure]
-) -> Callable[[ConfigurationResult], Figure]:
-    def cell(one: ConfigurationResult) -> Figure:
-        return show(getattr(one.fidelity, name)) if one.fidelity else MISSING
-
-    return cell
-
-
-def _cosine(one: ConfigurationResult) -> Figure:
-    found = one.output_fidelity
-    if found is None:
-        return MISSING
-    return Figure(f"{found.cosine.estimate:.5f}", f"{found.cosine_min:.5f} at least")
-
-
-@dataclass(frozen=True)
-class _Column:
-    title: str
-    cell: Callable[[ConfigurationResult], Figure]
-    to_original: bool = True  # a figure that compares with the original
-
-
-_QUALITY = (
-    _Column("Accuracy", _accuracy, to_original=False),
-    _Column("Answers changed", _flipped),
-    _Column("Same answer", _agreement),
-    _Column("Perplexity", _fidelity("perplexity", words.rate), to_original=False),
-    _Column("Perplexity ratio", _fidelity("perplexity_ratio", words.ratio)),
-    _Column("KL divergence, nats", _fidelity("kl_mean", words.small)),
-    _Column("Same next token", _fidelity("top1_agreement", words.percent)),
-    _Column("Cosine of outputs", _cosine),
-)
-
-
-def _quality_note(results: Sequence[ConfigurationResult]) -> str:
-    sentences = []
-    if any(one.configuration.artifact.shape_only for one in results):
-        sentences.append("The weights are random (shape only): only speed and memory count.")
-    chance = next((one.quality.chance for one in results if one.quality and one.quality.chance), None)
-    if chance is not None:
-        sentences.append(f"Guessing alone would be right in {chance * 100:.0f} % of the items.")
-    tokens = next((one.fidelity.tokens for one in results if one.fidelity), None)
-    if tokens is not None:
-        sentences.append(
-            f"Perplexity, KL divergence and the next token: {tokens:,} tokens of text, the same ids through "
-            "every engine. They need no labels, so they are fidelity to the original, not accuracy."
-        )
     return " ".join(sentences)

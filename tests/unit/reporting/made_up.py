@@ -214,6 +214,7 @@ def _quality(row: tuple[str, str, str, float, float, float, int, int]) -> dict[s
             None if original else (1 - kept) * 1.7,
             original_correct=640,
             chance=0.25,
+            mcnemar_p=None if original else min(1.0, 0.04 * kept),
         ),
         "fidelity": LanguageFidelity(
             4096,
@@ -224,6 +225,7 @@ def _quality(row: tuple[str, str, str, float, float, float, int, int]) -> dict[s
             else Interval((1 - kept) * 0.9 + 1e-4, (1 - kept) * 0.8, (1 - kept) + 2e-4, 0.95, 16),
             None if original else 0.3,
             None if original else Interval(kept - 0.02, kept - 0.03, kept - 0.01, 0.95, 16),
+            None if original else (1 - kept) * 0.6,
         ),
     }
 

@@ -19,7 +19,7 @@ from backends.domain.errors import BadInput, JobFailed
 from backends.domain.gate import Gate
 from backends.domain.metric import Interval
 from backends.domain.result import RunRecord
-from backends.reporting import words
+from backends.reporting import figures, words
 from backends.reporting.account import Ranking
 from backends.reporting.charts import charts
 from backends.reporting.discreet import discreet
@@ -49,6 +49,15 @@ class Outline(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+def test_every_figure_of_quality_has_a_column() -> None:
+    table = figures.quality(ACCOUNT)
+    first, row = (dict(zip(table.header, table.rows[n].cells, strict=True)) for n in (0, 2))
+    assert row["KL p99"].main == "0.30" and row["Right for only one"].main == "1.9\u00a0%"
+    assert row["Equally often right, p"].main == "0.039" and row["Perplexity ratio"].main == "1.03×"
+    assert "McNemar" in table.note and "one position in a hundred" in table.note
+    assert first["KL p99"].note == "the reference", "the original is held against nothing"
 
 
 def stored(tmp_path: Path, record: RunRecord = RECORD) -> tuple[History, str]:

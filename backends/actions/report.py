@@ -157,7 +157,7 @@ def pairs(readings: Sequence[Reading]) -> tuple[PairRatio, ...]:
 
 
 def rankings(results: Sequence[ConfigurationResult]) -> tuple[Ranking, ...]:
-    """Orders that the intervals allow. Memory is one exact reading without an interval: it has a table."""
+    """Orders that the intervals allow. Memory is one reading: it has a table."""
     measures: dict[str, Mapping[str, Interval]] = {
         f"{RATES[metric][0]} speed": {
             label_of(one): found.ratio for one in results if (found := compared(one, metric))

@@ -127,6 +127,20 @@ class Interval:
     samples: int
 
 
+MEMORY_TOLERANCE = 0.05  # allocators and page caches differ by this much from start to start
+
+
+def around_a_peak(value: float) -> Interval:
+    """What a peak of memory, or a ratio of two, may be at the next start; one reading is all there is."""
+    half = MEMORY_TOLERANCE / 2
+    return Interval(value, value * (1 - half), value * (1 + half), 1.0, 2)
+
+
+def peak_share(ours: MemoryReading, theirs: MemoryReading) -> Interval:
+    """Ratio of two total peaks."""
+    return around_a_peak(ours.total_peak_bytes / theirs.total_peak_bytes)
+
+
 @dataclass(frozen=True)
 class LogitsRef:
     """(positions, vocabulary) float32 in a .npy file that can be memory-mapped."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from backends.benchmarking import metrics
 from backends.domain.errors import BadInput
 from backends.domain.gate import GateResult, Verdict
-from backends.domain.metric import Interval
+from backends.domain.metric import Interval, around_a_peak
 from backends.domain.model import ModelKind
 from backends.domain.result import ConfigurationResult
 from backends.frameworks import registry
@@ -95,11 +95,10 @@ def quality_kept(result: ConfigurationResult) -> tuple[str, Interval] | None:
 
 
 def _figures(one: ConfigurationResult, measure: str, counter: tuple[str, str]) -> dict[str, Interval]:
-    peak = float(one.memory.total_peak_bytes) if one.memory else None
     found = {
         "speed": speed_ratio(one),
         "quality": _quality(one, measure),
-        "memory": Interval(peak, peak, peak, 1.0, 1) if peak else None,
+        "memory": around_a_peak(one.memory.total_peak_bytes) if one.memory else None,
         "energy": _joules(one, counter),
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -15,7 +15,7 @@ from math import isfinite
 
 from backends.domain.errors import BadInput
 from backends.domain.gate import Finding, Gate, GateResult, Verdict
-from backends.domain.metric import Interval, TensorMeasurement, TokenMeasurement
+from backends.domain.metric import MEMORY_TOLERANCE, Interval, TensorMeasurement, TokenMeasurement, peak_share
 from backends.domain.model import ModelKind
 from backends.domain.result import Comparison, ConfigurationResult, QualityScore, Reading
 
@@ -221,14 +221,14 @@ def _memory(gate: Gate, evidence: Evidence) -> GateResult:
         return _missing(gate, "Peak memory was not read for both models.")
     if evidence.result.configuration.load.context != evidence.original.configuration.load.context:
         return _missing(gate, "The two models were opened with different context lengths.")
-    # A kernel's high-water mark is one exact reading, not a sample of something that varies.
-    ratio = ours.total_peak_bytes / theirs.total_peak_bytes
+    share = peak_share(ours, theirs)
     text = (
-        f"Peak {_mebibytes(ours.total_peak_bytes)} against {_mebibytes(theirs.total_peak_bytes)}, one "
-        f"reading each ({ours.source}); of that the runtime alone takes {_mebibytes(ours.baseline_bytes)} "
-        f"and {_mebibytes(theirs.baseline_bytes)}."
+        f"Peak {_mebibytes(ours.total_peak_bytes)} against {_mebibytes(theirs.total_peak_bytes)}, "
+        f"{_span(share)} times the original's: one reading each ({ours.source}), and starts differ by up to "
+        f"{MEMORY_TOLERANCE:.0%}; of that the runtime alone takes {_mebibytes(ours.baseline_bytes)} and "
+        f"{_mebibytes(theirs.baseline_bytes)}."
     )
-    return _judged(gate, Interval(ratio, ratio, ratio, 1.0, 1), text)
+    return _judged(gate, share, text)
 
 
 def _stability(gate: Gate, evidence: Evidence) -> GateResult:

@@ -1,7 +1,7 @@
 """Does a measurement agree with an earlier one? Ratios to the original are compared, never absolute rates.
 
 Two rates of different days or machines say nothing; a ratio was taken within pairs each time. Two figures
-agree where their intervals overlap. Memory, one exact reading, agrees within :data:`MEMORY_TOLERANCE`.
+agree where their intervals overlap. Memory, one reading, agrees within ``MEMORY_TOLERANCE``.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backends.domain.metric import Interval
+from backends.domain.metric import Interval, peak_share
 from backends.domain.result import ConfigurationResult, RunRecord
 from backends.reporting import words
 from backends.reporting.account import label_of
 from backends.reporting.figures import quality_kept
-
-MEMORY_TOLERANCE = 0.05  # allocators and page caches differ by this much from start to start
 
 VAGUE = 1.5  # upper ÷ lower end; a quiet machine stays below 1.1
 
@@ -79,12 +77,7 @@ def _figures(
     if one.fidelity is not None and one.fidelity.perplexity_ratio is not None:
         yield "perplexity against the original", one.fidelity.perplexity_ratio
     if one.memory is not None and original is not None and original.memory is not None:
-        share = one.memory.total_peak_bytes / original.memory.total_peak_bytes
-        half = MEMORY_TOLERANCE / 2
-        yield (
-            "peak memory against the original",
-            Interval(share, share * (1 - half), share * (1 + half), 1.0, 2),
-        )
+        yield "peak memory against the original", peak_share(one.memory, original.memory)
 
 
 def _span(value: Interval) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from backends.domain.energy import DomainEnergy, EnergyReading
 from backends.domain.gate import Verdict
-from backends.domain.metric import Interval
+from backends.domain.metric import MEMORY_TOLERANCE, Interval, peak_share
 from backends.domain.result import Comparison, ConfigurationResult
 from backends.reporting import quality_columns, words
 from backends.reporting.account import Account, label_of
@@ -121,8 +121,9 @@ def memory(account: Account) -> Table:
         cells,
         "A run of its own, apart from the timed one; high-water marks of the worker and its children"
         + (f" ({'; '.join(sources)})" if sources else "")
-        + ". One exact reading each. “Runtime alone” is the framework with no model loaded; peaks of the "
-        "parts need not fall on the same moment, so they need not add up.",
+        + f". One reading each; starts differ by up to {MEMORY_TOLERANCE:.0%}. “Runtime alone” is the "
+        "framework with no model loaded; peaks of the parts need not fall on the same "
+        "moment, so they need not add up.",
     )
 
 
@@ -218,8 +219,7 @@ def _memory_ratio(account: Account, one: ConfigurationResult) -> Figure:
         return Figure("1×", "the reference")
     if original is None or original.memory is None or one.memory is None:
         return MISSING
-    share = one.memory.total_peak_bytes / original.memory.total_peak_bytes
-    return Figure(f"{words.number(share)}×", "one reading each")
+    return words.ratio(peak_share(one.memory, original.memory))
 
 
 def _kept(one: ConfigurationResult) -> Figure:

@@ -79,8 +79,8 @@ class ResultView(QWidget):
         card = Card()
         card.set_title(self.tr("What won on what"))
         note = self.tr(
-            "Speed and quality are told apart only where their intervals do not overlap;"
-            " memory and size are exact readings."
+            "Speed and quality are told apart only where their intervals do not overlap,"
+            " peak memory from a difference of 5 % on; size is exact."
         )
         return card.add(self.wins).add(label(note, Role.NOTE, wrap=True))
 

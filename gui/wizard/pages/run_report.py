@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from backends.benchmarking import metrics, statistics
 from backends.benchmarking.diagnosis import Case, Finding, diagnose
 from backends.domain.gate import GateResult
-from backends.domain.metric import Interval
+from backends.domain.metric import MEMORY_TOLERANCE, Interval
 from backends.domain.model import ModelKind
 from backends.domain.result import ConfigurationResult, RunRecord
 from backends.optimization import choosing, pareto
@@ -158,7 +158,7 @@ def _judged(points: Sequence[Point]) -> choosing.Judged:
 
 
 def _wins(points: Sequence[Point], kind: ModelKind) -> list[Win]:
-    """Who leads in what. Speed and quality by interval; memory and size are exact readings."""
+    """Who leads in what. Speed and quality by interval; memory within its tolerance, and size is exact."""
     rates = (metrics.DECODE, metrics.PREFILL) if kind is ModelKind.LANGUAGE else (metrics.INFERENCES,)
     running = [point for point in points if not point.result.failure]
     by_interval = {rate: {p.label: choosing.speed_ratio(p.result, rate) for p in running} for rate in rates}
@@ -166,7 +166,7 @@ def _wins(points: Sequence[Point], kind: ModelKind) -> list[Win]:
     found = [_lead(what, values) for what, values in by_interval.items()]
     peaks = {p.label: float(p.peak_bytes) for p in running if p.peak_bytes}
     sizes = {p.label: float(p.result.configuration.artifact.size_bytes) for p in running}
-    found += [_least("memory", peaks), _least("size", sizes)]
+    found += [_least("memory", peaks, MEMORY_TOLERANCE), _least("size", sizes)]
     return [win for win in found if win is not None]
 
 
@@ -179,9 +179,10 @@ def _lead(what: str, values: Mapping[str, Interval | None]) -> Win | None:
     return Win(what, first, len(known) - len(first), known[best])
 
 
-def _least(what: str, values: Mapping[str, float]) -> Win | None:
+def _least(what: str, values: Mapping[str, float], tolerance: float = 0.0) -> Win | None:
+    """``tolerance``: a share within which two values are not told apart."""
     if len(values) < 2:
         return None
     least = min(values.values())
-    leaders = tuple(label for label, value in values.items() if value == least)
+    leaders = tuple(label for label, value in values.items() if value <= least * (1 + tolerance))
     return Win(what, leaders, len(values) - len(leaders), Interval(least, least, least, 1.0, 1))

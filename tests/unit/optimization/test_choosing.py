@@ -55,6 +55,12 @@ def test_rates_of_different_minutes_rank_nobody() -> None:
     assert found is not None and found.label == "faster" and found.equals == ()
 
 
+def test_peaks_within_the_tolerance_are_not_told_apart() -> None:
+    near, far = made("near", TWICE, memory=memory(104)), made("far", TWICE, memory=memory(120))
+    found = preferred([ORIGINAL, made("least", TWICE), near, far], {"memory": 1.0})
+    assert found is not None and (found.label, found.equals) == ("least", ("near",))
+
+
 def test_weights_decide_between_speed_and_quality() -> None:
     results = [ORIGINAL, made("fast", THRICE, 0.9), made("good", TWICE, 1.0)]
     best = [preferred(results, {name: 1.0}) for name in ("speed", "quality")]

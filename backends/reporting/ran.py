@@ -98,7 +98,7 @@ def method(setup: RunSetup, tensor: bool) -> tuple[Entry, ...]:
 def _data(name: str, limit: int | None) -> str:
     if not name:
         return "None were named."
-    return name if limit is None else f"{name}, the first {limit:,}"
+    return name if limit is None else f"{name}, at most {limit:,}, taken evenly over the whole"
 
 
 def conditions(readings: Sequence[Reading]) -> tuple[Entry, ...]:

@@ -18,12 +18,13 @@ from backends.domain.energy import DomainEnergy, EnergyReading
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.gate import Gate
 from backends.domain.metric import Interval
-from backends.domain.result import RunRecord
+from backends.domain.result import DataFile, RunRecord
 from backends.reporting import figures, words
 from backends.reporting.account import Ranking
 from backends.reporting.charts import charts
 from backends.reporting.discreet import discreet
 from backends.reporting.plot import WIDTH
+from backends.reporting.ran import method
 from backends.reporting.report import CHART_SCHEME, html_report, printed_report, standing
 from backends.reporting.svg import ticks
 from backends.storage.history import History
@@ -58,6 +59,13 @@ def test_every_figure_of_quality_has_a_column() -> None:
     assert row["Equally often right, p"].main == "0.039" and row["Perplexity ratio"].main == "1.03×"
     assert "McNemar" in table.note and "one position in a hundred" in table.note
     assert first["KL p99"].note == "the reference", "the original is held against nothing"
+
+
+def test_a_limit_of_questions_says_how_they_are_taken() -> None:
+    assert RECORD.setup is not None
+    setup = replace(RECORD.setup, tasks=DataFile("questions.jsonl", "0"), task_limit=400)
+    told = {entry.name: entry.value for entry in method(setup, tensor=False)}
+    assert told["Questions or images"] == "questions.jsonl, at most 400, taken evenly over the whole"
 
 
 def stored(tmp_path: Path, record: RunRecord = RECORD) -> tuple[History, str]:

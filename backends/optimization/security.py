@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
+import pickletools
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from backends.domain.artifact import Artifact
 from backends.domain.gate import Finding
 
 _PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
+_MOST_HEADER = 65_536  # bytes of a .npy's header; NumPy itself takes 10,000
 _CODE_SUFFIXES = (".py", ".pyc", ".so", ".dll", ".dylib", ".sh", ".bat", ".exe")
 
 
@@ -48,16 +52,86 @@ def _no_pickle(paths: Sequence[Path]) -> Finding:
 
 
 def _is_pickle(path: Path) -> bool:
-    if path.suffix in _PICKLE_SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix in _PICKLE_SUFFIXES:
         return True
-    if path.suffix == ".bin" and path.with_suffix(".xml").is_file():
+    if suffix == ".bin" and path.with_suffix(".xml").is_file():
         return False  # OpenVINO's raw weights, which may begin with any byte
     with path.open("rb") as file:
         beginning = file.read(4)
-    if beginning == b"PK\x03\x04" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith(".pkl") for name in archive.namelist())
-    return beginning[:1] == b"\x80" and beginning[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
+        if beginning == b"PK\x03\x04" and zipfile.is_zipfile(file):
+            return _holds_pickle(file)
+        if beginning[:1] == b"\x80" and beginning[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+            return True
+        return _is_object_array(file) or _is_old_pickle(file)
+
+
+def _holds_pickle(file: IO[bytes]) -> bool:
+    """Of an archive: PyTorch's, or NumPy's with an array of objects in it."""
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        return any(name.lower().endswith((".pkl", ".pickle")) for name in names) or any(
+            _member_is_object_array(archive, name) for name in names
+        )
+
+
+def _member_is_object_array(archive: zipfile.ZipFile, name: str) -> bool:
+    try:
+        with archive.open(name) as member:
+            return _is_object_array(member)
+    except (RuntimeError, NotImplementedError, zipfile.BadZipFile):
+        return False  # encrypted, or packed in a way that NumPy cannot open either
+
+
+def _is_object_array(file: IO[bytes]) -> bool:
+    """NumPy pickles arrays of objects; a header names the type (format: ``numpy.lib.format``)."""
+    from numpy.lib.format import MAGIC_PREFIX, descr_to_dtype
+
+    file.seek(0)
+    start = file.read(8)
+    if not start.startswith(MAGIC_PREFIX):
+        return False
+    length = int.from_bytes(file.read(2 if start[6:7] == b"\x01" else 4), "little")
+    try:
+        header = ast.literal_eval(file.read(min(length, _MOST_HEADER)).decode("utf-8").strip())
+        return bool(descr_to_dtype(header["descr"]).hasobject)
+    except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError):
+        return False  # NumPy cannot read it either
+
+
+def _is_old_pickle(file: IO[bytes]) -> bool:
+    """Protocols 0 and 1 have no mark of their own: the operations are walked through, and nothing is built.
+
+    What calls something it has imported is one, however it goes on; so is what comes to an end, plain data
+    only where it fills the whole file. Weights and texts soon hold what is no operation.
+    """
+    file.seek(0)
+    seen: set[str] = set()
+    last = ""
+    try:
+        for operation, argument, _ in pickletools.genops(file):
+            name = operation.name
+            if name in ("GLOBAL", "INST") and not _names_something(str(argument)):
+                return False
+            if _calls(name, last, seen):
+                return True
+            last = last if name.endswith("PUT") else name
+            seen.add(name)
+    except (ValueError, MemoryError, OverflowError):
+        return False
+    return "GLOBAL" in seen or (len(seen) > 2 and not file.read(1))
+
+
+def _names_something(argument: str) -> bool:
+    """ "module name", as pickletools gives what is to be imported."""
+    parts = argument.split(" ")
+    return len(parts) == 2 and all(part.replace(".", "").isidentifier() for part in parts)
+
+
+def _calls(operation: str, last: str, seen: Collection[str]) -> bool:
+    if operation == "REDUCE":
+        return "GLOBAL" in seen and last.endswith(("TUPLE", "GET"))
+    return "MARK" in seen and (operation == "INST" or (operation == "OBJ" and "GLOBAL" in seen))
 
 
 def _no_code(paths: Sequence[Path]) -> Finding:

@@ -3,8 +3,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import pickle
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +311,73 @@ def test_pickles_are_found_by_name_and_by_content(model: Path) -> None:
     found = security(model)["no pickle"]
     assert found.passed is False
     assert all(name in found.evidence for name in ("pytorch_model.bin", "old.ckpt", "weights.data"))
+
+
+class Harmful:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("true",)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("thing", [Harmful(), {"weights": [1.0, 2.0]}, OrderedDict(a=1)])
+def test_every_protocol_is_found_without_its_suffix(tmp_path: Path, protocol: int, thing: object) -> None:
+    (tmp_path / "weights.dat").write_bytes(pickle.dumps(thing, protocol))
+    assert security(tmp_path)["no pickle"].passed is False
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pickle.dumps(Harmful(), 0)[:-1] + b"\x01 and something else",
+        b"\x80\x01" + pickle.dumps(Harmful(), 1),
+        b"(S'true'\nios\nsystem\n.",
+        b"(cos\nsystem\nS'true'\no.",
+    ],
+    ids=["without an end", "with a mark", "INST", "OBJ"],
+)
+def test_what_calls_something_is_found_however_it_is_written(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "weights.dat").write_bytes(content)
+    assert security(tmp_path)["no pickle"].passed is False
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b".",
+        b"GGUF\x03\x00\x00\x00" + bytes(64),
+        b"(if you read this\nit is text\n.",
+        b"cat\ndog\nRat\n.",
+        b"config\nname with spaces\n)R.",
+        b"N.\n",
+        bytes(range(256)),
+    ],
+)
+def test_weights_and_texts_are_no_pickles(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.dat").write_bytes(content)
+    assert security(tmp_path)["no pickle"].passed is True
+
+
+def test_suffixes_are_known_in_any_case(model: Path) -> None:
+    for name in ("a.PKL", "b.Pt", "c.CKPT"):
+        (model / name).write_bytes(b"")
+    assert all(name in security(model)["no pickle"].evidence for name in ("a.PKL", "b.Pt", "c.CKPT"))
+
+
+def test_arrays_of_objects_are_pickles_and_other_arrays_are_none(tmp_path: Path) -> None:
+    numbers = np.zeros(3, dtype=[("O", "<f4"), ("b", "<i8")])
+    np.save(tmp_path / "numbers.npy", numbers)
+    np.savez(tmp_path / "numbers.npz", numbers)
+    (tmp_path / "broken.npy").write_bytes(b"\x93NUMPY\x01\x00\x05\x00{[(")
+    assert security(tmp_path)["no pickle"].passed is True
+    objects = np.array([{"a": 1}], dtype=object)
+    np.save(tmp_path / "objects.npy", objects, allow_pickle=True)
+    np.savez(tmp_path / "objects.npz", fine=numbers, objects=objects)
+    np.save(tmp_path / "fields.npy", np.zeros(1, dtype=[("a", object)]), allow_pickle=True)
+    found = security(tmp_path)["no pickle"]
+    assert found.passed is False
+    assert all(name in found.evidence for name in ("objects.npy", "objects.npz", "fields.npy"))
+    assert "numbers" not in found.evidence
 
 
 def test_code_is_found(model: Path) -> None:

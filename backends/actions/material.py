@@ -18,6 +18,7 @@ from backends.domain.preprocessing import Preprocessing
 from backends.frameworks.base import EngineHandle, JobContext
 from backends.frameworks.samples import batch_size
 from backends.quality import data, drawn, harness, named, vision
+from backends.quality.answers import plan_samples
 from backends.quality.texts import read_text
 from backends.storage.paths import resources
 
@@ -37,6 +38,14 @@ class Material:
     def can_be_scored(self) -> bool:
         """Not a shape-only model: it is timed, and there is nothing to score."""
         return self.language is not None or self.tensor is not None
+
+
+def sample_plan(material: Material, threshold: float) -> str:
+    """How many labelled items make the accuracy gate decidable; "" where there are no labels."""
+    tensor = material.tensor
+    items = len(material.language.items) if material.language else 0
+    items = tensor.samples if tensor and tensor.labels is not None else items
+    return plan_samples(items, threshold=threshold).sentence if items else ""
 
 
 def prepare_material(

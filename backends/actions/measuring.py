@@ -15,7 +15,7 @@ import psutil
 from backends.actions import stress
 from backends.actions.engines import opener
 from backends.actions.keeping import known_preprocessing, this_machine
-from backends.actions.material import Material, prepare_material
+from backends.actions.material import Material, prepare_material, sample_plan
 from backends.benchmarking.bench import Surface
 from backends.benchmarking.clock import RealClock
 from backends.benchmarking.grid import grid_of
@@ -79,6 +79,8 @@ class Measuring:
             )
         finally:
             engine.close()
+        planned = sample_plan(found, wanted.gates["accuracy"].threshold)
+        found = replace(found, notes=(*found.notes, *([planned] if planned else [])))
         for note in found.notes:
             self.job.emit(Log(note))
         return found

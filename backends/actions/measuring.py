@@ -20,6 +20,7 @@ from backends.benchmarking.bench import Surface
 from backends.benchmarking.clock import RealClock
 from backends.benchmarking.grid import grid_of
 from backends.benchmarking.protocol import Plan
+from backends.benchmarking.room import Room
 from backends.benchmarking.sampling import remembering
 from backends.domain.artifact import Artifact, Configuration
 from backends.domain.errors import EdgewrightError
@@ -55,6 +56,7 @@ class Measuring:
     run_id: str
     scratch: Path
     gate: Callable[[], None] = lambda: None
+    _runtime_bytes: int = 0  # of the original's framework without a model; known with the material
 
     @cached_property
     def original(self) -> Configuration:
@@ -83,15 +85,20 @@ class Measuring:
         found = replace(found, notes=(*found.notes, *([planned] if planned else [])))
         for note in found.notes:
             self.job.emit(Log(note))
+        self._runtime_bytes = engine.engine.baseline_bytes
         return found
 
     def plan(self, original: Configuration, candidates: Sequence[Configuration]) -> Plan:
+        work = self.material.work
+        free_bytes = this_machine().memory.available_bytes.value
+        room = Room(self.comparison.source.profile, self._runtime_bytes, free_bytes)
         return Plan(
             original,
             tuple(candidates),
-            self.material.work,
+            work,
             self.comparison.protocol,
             thresholds=speed_thresholds(self.comparison.gates, original.artifact.kind),
+            lack=room.lack(original, candidates),
         )
 
     def surface(

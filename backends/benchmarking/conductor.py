@@ -102,6 +102,8 @@ class _Conductor:
         return self.earlier_s + self.meter.now_s
 
     def run(self) -> Outcome:
+        if self.plan.lack:
+            self.narrator.note(self.plan.lack)
         for sentence in sampling.survey(self.surface.open_sampler, self.surface.clock, self.surface.limits):
             self.narrator.note(sentence)
         seats = self.bench.seats

@@ -64,8 +64,13 @@ class Plan:
     workload: Workload
     protocol: Protocol = STANDARD
     thresholds: tuple[float, ...] = (1.0,)  # a candidate is decided when each is, for every rate
-    resident: bool = True  # both models fit in memory together; else every arm opens its worker anew
+    lack: str = ""  # says why both models do not fit in memory; every arm then opens its worker anew
     memory: bool = True  # measure memory, in runs of their own
+
+    @property
+    def resident(self) -> bool:
+        """Both workers of a pair stay open from arm to arm."""
+        return not self.lack
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -108,10 +108,11 @@ def test_only_two_workers_are_ever_open_and_none_is_left() -> None:
 
 def test_where_both_do_not_fit_one_worker_is_open_at_a_time() -> None:
     world = World(twice_as_fast)
-    outcome = run(plan(resident=False), world.surface)
+    outcome = run(plan(lack="Too large together."), world.surface)
     assert world.most_open == 1
     assert outcome.results[1].comparisons[0].verdict == Verdict.PASS
     assert world.opened.count("Q4_K_M") > 2
+    assert outcome.notes == ("Too large together.",)
 
 
 def test_restarts_spread_the_pairs_of_a_look_over_fresh_processes() -> None:

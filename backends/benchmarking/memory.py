@@ -1,95 +1,109 @@
 """Peak memory of this process and its children, from the kernel's own high-water marks.
 
-Read inside the worker. Linux: VmHWM (reset through ``clear_refs``) with the anonymous/file split of
-``smaps_rollup``. macOS: lifetime maximum of the physical footprint. Windows: peak working set.
+Read inside the worker. The kernel keeps a mark of the whole only, so the split into anonymous and file-backed
+pages is looked at when the model is loaded, when the prompt is computed, and after the last token: of each
+kind the largest seen. What comes and goes between these moments is in the total alone.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
+from backends.benchmarking.memory_marks import Marks, MemorySystem, larger, this_system, together
 from backends.domain.metric import MemoryReading
 
-_STATUS = Path("/proc/self/status")
-_ROLLUP = Path("/proc/self/smaps_rollup")
-_CLEAR_REFS = Path("/proc/self/clear_refs")
+GpuBytes = Callable[[Collection[int]], int | None]  # on all GPUs, of the processes with these ids
+GPU_SOURCE = "NVML after load, prefill and decode"
 
 
-def reset_peak() -> int:
-    """Start the high-water mark anew where the system allows it; returns what is resident now, in bytes."""
-    if sys.platform == "linux":
-        _CLEAR_REFS.write_text("5")
-        return parse_kib_fields(_STATUS.read_text())["VmRSS"]
-    return _resident_elsewhere()
+class MemoryRecorder:
+    """From before a model is loaded to the end of its work.
 
-
-def read_peak(baseline_bytes: int, weights_bytes: int, kv_cache_bytes: int | None) -> MemoryReading:
-    """The marks since the last :func:`reset_peak`.
-
-    The file-backed share is what is mapped now: mapped weights stay mapped until the session closes. The
-    anonymous peak is the rest of the total, so the two always add up to it.
+    Children are added up with their parent: each has a mark of its own, and those need not fall on the same
+    moment, so the total is never too small. Pages that they share count for each of them.
     """
-    if sys.platform == "linux":
-        total = parse_kib_fields(_STATUS.read_text())["VmHWM"]
-        rollup = parse_kib_fields(_ROLLUP.read_text())
-        file_backed = max(0, rollup["Rss"] - rollup["Anonymous"])
+
+    def __init__(
+        self,
+        system: MemorySystem | None = None,
+        gpu_bytes: GpuBytes | None = None,
+        ended_child_peak: Callable[[], int] | None = None,
+    ) -> None:
+        self._system = system or this_system()
+        self._gpu_bytes = gpu_bytes
+        self._ended_child_peak = ended_child_peak or _ended_child_peak
+        self._gpu_peak: int | None = None
+        self._marks: dict[int, Marks] = {}
+        self._reset()
+        self._before = together([marks for marks in map(self._system.read, self._pids()) if marks])
+        self._ended_before = self._ended_child_peak()
+
+    @property
+    def baseline_bytes(self) -> int:
+        """What was resident when this began: the runtime without a model."""
+        return self._before.resident
+
+    def look(self) -> None:
+        """At everything there is now; the largest of each is kept."""
+        for pid in self._pids():
+            marks = self._system.read(pid)
+            if marks is not None:
+                self._marks[pid] = larger(self._marks.get(pid, marks), marks)
+        on_gpu = self._gpu_bytes(self._pids()) if self._gpu_bytes else None
+        if on_gpu is not None:
+            self._gpu_peak = max(on_gpu, self._gpu_peak or 0)
+
+    def reading(self, weights_bytes: int, kv_cache_bytes: int | None) -> MemoryReading:
+        """After a last look."""
+        self.look()
+        found = self._with_ended_children(together(list(self._marks.values())))
+        mapped = self._mapped(found, weights_bytes)
+        beside = mapped if self._system.maps_beside and mapped else 0
+        gpu = f"; {GPU_SOURCE}" if self._gpu_peak is not None else ""
         return MemoryReading(
-            total,
-            total - file_backed,
-            file_backed,
-            baseline_bytes,
+            found.peak + beside,
+            found.anonymous,
+            mapped,
+            self.baseline_bytes,
             weights_bytes,
             kv_cache_bytes,
-            "VmHWM and smaps_rollup",
+            self._system.source + gpu,
+            private_peak_bytes=found.private_peak,
+            gpu_peak_bytes=self._gpu_peak,
         )
-    total, source = _peak_elsewhere()
-    return MemoryReading(total, None, None, baseline_bytes, weights_bytes, kv_cache_bytes, source)
+
+    def _mapped(self, found: Marks, weights_bytes: int) -> int | None:
+        """Beside a footprint only the model's files count: the libraries are no memory of this process's own.
+
+        They are what came to be mapped since before the model was loaded, and never more than its files.
+        """
+        if found.mapped is None or not self._system.maps_beside:
+            return found.mapped
+        return max(0, min(weights_bytes, found.mapped - (self._before.mapped or 0)))
+
+    def _with_ended_children(self, found: Marks) -> Marks:
+        """One that ended between two looks is known by the largest mark of all that ended."""
+        own = self._marks[os.getpid()].peak
+        ended = self._ended_child_peak()
+        missed = ended - (found.peak - own) if ended > self._ended_before else 0
+        return replace(found, peak=found.peak + max(0, missed))
+
+    def _pids(self) -> tuple[int, ...]:
+        return (os.getpid(), *self._system.children(os.getpid()))
+
+    def _reset(self) -> None:
+        for pid in self._pids():
+            self._system.reset(pid)
 
 
-def parse_kib_fields(text: str) -> dict[str, int]:
-    """``Name:   123 kB`` lines of a /proc file, in bytes."""
-    fields: dict[str, int] = {}
-    for line in text.splitlines():
-        name, _, rest = line.partition(":")
-        parts = rest.split()
-        if len(parts) == 2 and parts[1] == "kB" and parts[0].isdigit():
-            fields[name] = int(parts[0]) * 1024
-    return fields
+def _ended_child_peak() -> int:
+    """Bytes; the largest high-water mark of the children that have ended. 0 where this is not told."""
+    if sys.platform == "win32":
+        return 0
+    import resource
 
-
-def _resident_elsewhere() -> int:
-    import psutil
-
-    return int(psutil.Process().memory_info().rss)
-
-
-def _peak_elsewhere() -> tuple[int, str]:
-    import psutil
-
-    if sys.platform == "darwin":
-        return macos_peak_footprint(), "ri_lifetime_max_phys_footprint"
-    return int(getattr(psutil.Process().memory_info(), "peak_wset", 0)), "peak working set"
-
-
-def macos_peak_footprint() -> int:
-    """``proc_pid_rusage`` with RUSAGE_INFO_V4; the field is the 29th 64-bit word behind the 16-byte uuid.
-
-    Layout: <sys/resource.h>, struct rusage_info_v4.
-    """
-    import ctypes
-    import os
-
-    words = (ctypes.c_uint64 * 64)()
-    status = ctypes.CDLL("libproc.dylib").proc_pid_rusage(os.getpid(), 4, ctypes.byref(words))
-    if status != 0:
-        return _resident_elsewhere()
-    return int(words[2 + LIFETIME_MAX_PHYS_FOOTPRINT_WORD])
-
-
-# rusage_info_v4 after ri_uuid[16]: user_time 0, system_time 1, pkg_idle_wkups 2, interrupt_wkups 3,
-# pageins 4, wired_size 5, resident_size 6, phys_footprint 7, proc_start_abstime 8, proc_exit_abstime 9,
-# child_* 10-15,
-# diskio_bytesread 16, diskio_byteswritten 17, cpu_time_qos_* 18-24, billed_system_time 25,
-# serviced_system_time 26, logical_writes 27, lifetime_max_phys_footprint 28.
-LIFETIME_MAX_PHYS_FOOTPRINT_WORD = 28
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -104,7 +104,11 @@ Measurement = TokenMeasurement | TensorMeasurement
 
 @dataclass(frozen=True)
 class MemoryReading:
-    """Kernel high-water marks of the worker and its children. ``None`` where the system does not tell."""
+    """Kernel high-water marks of the worker and its children. ``None`` where the system does not tell.
+
+    Anonymous and file-backed bytes are the largest seen after load, prefill and decode, each for itself; what
+    came and went in between is in the total only.
+    """
 
     total_peak_bytes: int
     anonymous_peak_bytes: int | None
@@ -114,6 +118,8 @@ class MemoryReading:
     kv_cache_bytes: int | None
     source: str  # "VmHWM and smaps_rollup", "peak working set", ...
     engine_peak_bytes: int | None = None  # what the engine itself counts, where it counts
+    private_peak_bytes: int | None = None  # Windows: promised to the process alone, in memory or not
+    gpu_peak_bytes: int | None = None  # NVIDIA's, the largest seen after load, prefill and decode
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,10 @@ Forward = Callable[[Sequence[int]], "NDArray[np.float32]"]
 def greedy(forward: Forward, token_ids: Sequence[int], new_tokens: int, job: JobContext) -> TokenMeasurement:
     """``forward`` appends ids to the context and returns the last position's logits.
 
-    Times count from the moment the ids are handed over; the choice of a token is part of its time.
+    Times count from the moment the ids are handed over; the choice of a token is part of its time. A ``job``
+    that offers ``prefilled`` is told when the first token is there; no timed one does.
     """
+    prefilled = getattr(job, "prefilled", None)
     times: list[float] = []
     chosen: list[int] = []
     ids: Sequence[int] = token_ids
@@ -33,6 +35,8 @@ def greedy(forward: Forward, token_ids: Sequence[int], new_tokens: int, job: Job
         job.check_cancelled()
         token = int(forward(ids).argmax())
         times.append(time.perf_counter() - began)
+        if prefilled is not None and not chosen:
+            prefilled()
         chosen.append(token)
         ids = (token,)
     return TokenMeasurement(len(token_ids), tuple(times), tuple(chosen))

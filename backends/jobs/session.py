@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from backends.benchmarking import memory
-from backends.domain.artifact import Artifact
+from backends.benchmarking.memory import GpuBytes, MemoryRecorder
+from backends.domain.artifact import Artifact, LoadOptions
 from backends.domain.errors import BadInput
 from backends.domain.metric import (
     ChoiceScores,
@@ -42,14 +43,23 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from backends.hardware.nvml import Nvml
+
 INFER_BATCH = 64
 
 
 class WorkerSession:
     """One artifact, opened once."""
 
-    def __init__(self, session: Any, closing: AbstractContextManager[Any], request: OpenRequest) -> None:
+    def __init__(
+        self,
+        session: Any,
+        closing: AbstractContextManager[Any],
+        request: OpenRequest,
+        recorder: MemoryRecorder,
+    ) -> None:
         self._session = session
+        self._recorder = recorder
         self._closing = closing
         self._artifact: Artifact = request.artifact
         self._context_tokens = request.options.context
@@ -61,18 +71,18 @@ class WorkerSession:
     def open(cls, adapter: Adapter, request: OpenRequest, framework: str) -> WorkerSession:
         """Load the artifact and time it; the memory marks start from the runtime without a model."""
         version = adapter.probe(None).version
-        baseline_bytes = memory.reset_peak()
+        recorder = MemoryRecorder(gpu_bytes=_gpu_bytes(request.options))
         began = time.perf_counter()
         closing = adapter.open(request.artifact, request.options)
         session = closing.__enter__()
-        opened = cls(session, closing, request)
+        opened = cls(session, closing, request, recorder)
         opened.engine = LoadedEngine(
             framework,
             version,
             session.device,
             session.threads,
             time.perf_counter() - began,
-            baseline_bytes,
+            recorder.baseline_bytes,
             tuple(session.details),
             tuple(session.warnings),
             getattr(session, "bos_id", None),
@@ -162,13 +172,11 @@ class WorkerSession:
         return TensorMeasurement(len(next(iter(inputs.values()))), tuple(latencies), elapsed_s)
 
     def _memory(self, work: Workload, job: JobContext) -> MemoryReading:
-        self._measure(work, job)
+        """Looked at with the model loaded, with the prompt computed, and at the end."""
+        self._recorder.look()
+        self._measure(work, _Watched(job, self._recorder.look))
         kv_cache = getattr(self._session, "kv_cache_bytes", None)
-        reading = memory.read_peak(
-            baseline_bytes=self.engine.baseline_bytes,
-            weights_bytes=self._artifact.size_bytes,
-            kv_cache_bytes=kv_cache,
-        )
+        reading = self._recorder.reading(self._artifact.size_bytes, kv_cache)
         counted: int | None = getattr(self._session, "engine_peak_bytes", None)
         if counted is None:
             return reading
@@ -226,6 +234,29 @@ class WorkerSession:
     def _tensor(self) -> TensorSession:
         session: TensorSession = self._session
         return session
+
+
+class _Watched:
+    """A job that wants to know when the first token of a generation is there."""
+
+    def __init__(self, job: JobContext, prefilled: Callable[[], None]) -> None:
+        self.emit, self.check_cancelled, self.prefilled = job.emit, job.check_cancelled, prefilled
+
+
+def _gpu_bytes(options: LoadOptions) -> GpuBytes | None:
+    """NVIDIA's library is loaded where something other than the CPU is asked for: starting it takes time."""
+    if options.device.upper() == "CPU":
+        return None
+    library = _nvml()
+    return library.process_bytes if library is not None else None
+
+
+@cache
+def _nvml() -> Nvml | None:
+    """Once a process: a model may be opened again and again."""
+    from backends.hardware import nvml
+
+    return nvml.connect()
 
 
 def read_arrays(path: Any) -> dict[str, NDArray[np.generic]]:

@@ -102,28 +102,37 @@ def speed(account: Account) -> Table:
     )
 
 
+#: What one system or device tells and another does not.
+_SOMETIMES_TOLD = {"private_peak_bytes": "Private", "gpu_peak_bytes": "GPU"}
+
+
 def memory(account: Account) -> Table:
     def cells(one: ConfigurationResult) -> tuple[Figure, ...]:
         found = one.memory
         if found is None:
-            return (MISSING,) * 6
+            return (MISSING,) * len(titles)
         sizes = (
             *(found.total_peak_bytes, found.anonymous_peak_bytes, found.file_peak_bytes),
             *(found.weights_bytes, found.kv_cache_bytes, found.baseline_bytes),
+            *(getattr(found, name) for name in told),
         )
-        return tuple(Figure(words.mebibytes(size)) for size in sizes)
+        return tuple(MISSING if size is None else Figure(words.mebibytes(size)) for size in sizes)
 
-    sources = sorted({one.memory.source for one in account.record.results if one.memory})
+    read = [one.memory for one in account.record.results if one.memory]
+    told = [name for name in _SOMETIMES_TOLD if any(getattr(one, name) is not None for one in read)]
+    usual = ("Total peak", "Anonymous", "File-backed", "Weights file", "KV cache", "Runtime alone")
+    titles = (*usual, *(_SOMETIMES_TOLD[name] for name in told))
+    sources = sorted({one.source for one in read})
     return _table(
         account,
         "Memory",
-        ("Total peak", "Anonymous", "File-backed", "Weights file", "KV cache", "Runtime alone"),
+        titles,
         cells,
         "A run of its own, apart from the timed one; high-water marks of the worker and its children"
         + (f" ({'; '.join(sources)})" if sources else "")
-        + f". One reading each; starts differ by up to {MEMORY_TOLERANCE:.0%}. “Runtime alone” is the "
-        "framework with no model loaded; peaks of the parts need not fall on the same "
-        "moment, so they need not add up.",
+        + f". One reading each; starts differ by up to {MEMORY_TOLERANCE:.0%}. Anonymous and file-backed are "
+        "the largest seen after load, prefill and decode; “Runtime alone” is the framework with no model "
+        "loaded. Peaks of the parts need not fall on the same moment, so they need not add up.",
     )
 
 

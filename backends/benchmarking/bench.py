@@ -9,7 +9,7 @@ from typing import TypeVar
 from backends.benchmarking import energy, metrics, sampling
 from backends.benchmarking.clock import Clock
 from backends.benchmarking.energy import Counters
-from backends.benchmarking.protocol import Plan, warm_up_workload
+from backends.benchmarking.protocol import Plan, filling, warm_up_workload
 from backends.benchmarking.sampling import Limits, OpenSampler, Surroundings
 from backends.benchmarking.seats import OpenEngine, PairVoid, Seat
 from backends.domain.energy import EnergyReading, GridIntensity
@@ -106,8 +106,9 @@ class Bench:
         return Arm(measurement, around, self._cpu_percent(used_s, self._cpu_time(handle.pid), around))
 
     def memory(self, seat: Seat) -> MemoryReading | None:
-        """In a fresh worker: the marks of a timed one hold what the timing left behind."""
-        return self._apart(seat, "Memory", lambda handle: handle.memory(self._plan.workload))
+        """In a fresh worker, with its context filled: the marks of a timed one hold what the timing left."""
+        work = filling(self._plan.workload, seat.configuration.load.context)
+        return self._apart(seat, "Memory", lambda handle: handle.memory(work))
 
     def energy(self, seat: Seat) -> EnergyReading | None:
         """In a fresh worker and with all others closed: an idle one that spins would be counted."""

@@ -151,6 +151,15 @@ def token_workload(protocol: Protocol, token_ids: Sequence[int], context: int | 
     return TokenWorkload(prompt, protocol.new_tokens, min_duration_s=protocol.token_arm_s)
 
 
+def filling(work: Workload, context: int) -> Workload:
+    """Once, and for tokens with a prompt that leaves no room in the context: what memory is measured with."""
+    if not isinstance(work, TokenWorkload):
+        return work
+    length = max(len(work.token_ids), context - work.new_tokens)
+    prompt = (work.token_ids * (length // len(work.token_ids) + 1))[:length]
+    return replace(work, token_ids=prompt, min_duration_s=0.0)
+
+
 def tensor_workload(protocol: Protocol, inputs: Path) -> TensorWorkload:
     """One arm on the arrays in ``inputs`` (.npz, first axis the batch)."""
     return TensorWorkload(inputs, min_duration_s=protocol.arm_s)

@@ -115,10 +115,12 @@ class MemoryReading:
     file_peak_bytes: int | None
     baseline_bytes: int  # the runtime alone, adapter imported, no model loaded
     weights_bytes: int
-    kv_cache_bytes: int | None
+    kv_cache_bytes: int | None  # of the whole context: 2 · layers · kv_heads · head_dim · context · bytes
     source: str  # "VmHWM and smaps_rollup", "peak working set", ...
     engine_peak_bytes: int | None = None  # what the engine itself counts, where it counts
     private_peak_bytes: int | None = None  # Windows: promised to the process alone, in memory or not
+    kv_allocated_bytes: int | None = None  # what the engine held, which its own way of keeping it decides
+    context: int | None = None  # tokens in the context at the end
     gpu_peak_bytes: int | None = None  # NVIDIA's, the largest seen after load, prefill and decode
 
 

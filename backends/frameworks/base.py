@@ -178,7 +178,11 @@ class JobContext(Protocol):
 
 
 class LanguageSession(Protocol):
-    """An open language model. Token ids are the model's own vocabulary; no template is added."""
+    """An open language model. Token ids are the model's own vocabulary; no template is added.
+
+    It may tell of its cache: ``kv_bytes_per_token``, 2 · layers · kv_heads · head_dim · bytes as it keeps
+    them, and ``kv_allocated_bytes``, what it holds after its latest generation.
+    """
 
     details: tuple[str, ...]  # what really runs: kernels, provider, threads
     warnings: tuple[str, ...]

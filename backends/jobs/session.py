@@ -175,8 +175,13 @@ class WorkerSession:
         """Looked at with the model loaded, with the prompt computed, and at the end."""
         self._recorder.look()
         self._measure(work, _Watched(job, self._recorder.look))
-        kv_cache = getattr(self._session, "kv_cache_bytes", None)
-        reading = self._recorder.reading(self._artifact.size_bytes, kv_cache)
+        per_token: float | None = getattr(self._session, "kv_bytes_per_token", None)
+        cache = round(per_token * self._context_tokens) if per_token else None
+        reading = replace(
+            self._recorder.reading(self._artifact.size_bytes, cache),
+            kv_allocated_bytes=getattr(self._session, "kv_allocated_bytes", None),
+            context=len(work.token_ids) + work.new_tokens if isinstance(work, TokenWorkload) else None,
+        )
         counted: int | None = getattr(self._session, "engine_peak_bytes", None)
         if counted is None:
             return reading

@@ -99,8 +99,9 @@ def memory_chart(account: Account) -> Chart | None:
             start = end
         drawing.text(WIDTH - _RIGHT + 14, y + 4, words.mebibytes(total), palette()["text"], bold=True)
     note = (
-        "Length: the kernel's high-water mark. From dark to pale: weights (size of the file), KV cache (by "
-        "its formula), the runtime alone (measured without a model), and the rest, which is working memory."
+        "Length: the kernel's high-water mark. From dark to pale: weights (size of the file), KV cache (of "
+        "the whole context, by its formula), the runtime alone (measured without a model), and the rest, "
+        "which is working memory."
     )
     return finished("memory", "Peak memory, MiB", drawing, note)
 

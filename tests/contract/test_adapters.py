@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
+from backends.actions.assess import assess
 from backends.domain.artifact import Artifact
 from backends.domain.errors import BadInput, EdgewrightError, FrameworkUnavailable, JobCancelled
 from backends.domain.events import Progress
@@ -38,6 +39,7 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 LANGUAGE, VISION = ModelKind.LANGUAGE, ModelKind.VISION
 PROMPT = (BOS_ID, *range(260, 291))
+CONTEXT = 1024  # as sessions are opened here
 SPINNING_PERCENT = 50  # of one core, which a spinning thread takes even beside another program
 
 
@@ -244,10 +246,14 @@ def test_an_idle_worker_sleeps(
 def test_memory_is_plausible(language: Manifest, make: Make, engine: Engine) -> None:
     made = make(language, LANGUAGE)
     with engine(made) as handle:
-        reading = handle.memory(TokenWorkload(PROMPT, 8))
+        reading = handle.memory(TokenWorkload((PROMPT * CONTEXT)[: CONTEXT - 8], 8))
     assert reading.weights_bytes == made.size_bytes
     assert reading.total_peak_bytes > reading.baseline_bytes > 0
+    assert reading.context == CONTEXT
+    profile = assess(made.path, quiet()).profile
     if reading.kv_cache_bytes is not None:
+        one_byte = profile.kv_cache_bytes(CONTEXT, 1.0)
+        assert one_byte is None or reading.kv_cache_bytes in (2 * one_byte, 4 * one_byte)
         assert 0 < reading.kv_cache_bytes < reading.total_peak_bytes
 
 

@@ -13,13 +13,14 @@ _ROUNDING_BYTES = 16 * 1024  # the log tells sizes in hundredths of a MiB
 
 @dataclass(frozen=True)
 class Account:
-    """``kv_cache_bytes`` is what the cache of the whole context takes."""
+    """``kv_cache_bytes`` were allocated for the whole context; ``kv_bytes_per_token`` is the formula's."""
 
     device: str
     threads: int
     details: tuple[str, ...]
     warnings: tuple[str, ...]
     kv_cache_bytes: int
+    kv_bytes_per_token: float = 0.0
 
 
 def cache_bytes(counted: int, logged: int) -> int:

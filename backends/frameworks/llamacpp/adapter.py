@@ -104,6 +104,7 @@ class LlamaCppAdapter:
                 account.warnings(report, shape.options, shape.context, trained, device.name, device.is_gpu)
             ),
             cache,
+            counted / decoder.context,
         )
 
     def _bytes(self, ggml_type: int, elements: int) -> int:

@@ -54,7 +54,8 @@ class LlamaSession:
         self.threads = account.threads
         self.details = account.details
         self.warnings = account.warnings
-        self.kv_cache_bytes = account.kv_cache_bytes
+        self.kv_allocated_bytes = account.kv_cache_bytes
+        self.kv_bytes_per_token = account.kv_bytes_per_token
 
     def tokenize(self, text: str) -> list[int]:
         return self._model.tokenize(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import mlx.core as mx
@@ -45,6 +45,7 @@ class MlxSession:
         # The first run compiles kernels; that belongs to loading. It also tells the size of the vocabulary.
         self._begin(1)
         self.vocabulary = int(self._rows([0]).shape[-1])
+        self.kv_bytes_per_token = _bytes_per_token(self._cache)
         self.details = (
             *details,
             f"Peak memory while loading: {mx.get_peak_memory() / 1e6:.0f} MB, as MLX counts",
@@ -78,7 +79,7 @@ class MlxSession:
         return int(mx.get_peak_memory())
 
     @property
-    def kv_cache_bytes(self) -> int:
+    def kv_allocated_bytes(self) -> int:
         return sum(array.nbytes for layer in self._cache for array in _arrays(layer.state))
 
     def _last(self, ids: Sequence[int]) -> Any:
@@ -106,6 +107,15 @@ class MlxSession:
         """MLX reads beyond its tables without a word."""
         if token_ids and not (min(token_ids) >= 0 and max(token_ids) < self.vocabulary):
             raise BadInput(f"A token id lies outside the model's vocabulary of {self.vocabulary:,}.")
+
+
+def _bytes_per_token(cache: Iterable[Any]) -> float:
+    """Of keys and values, (batch, heads, tokens, width) each.
+
+    A layer that counts no tokens has a state of fixed size, which is no part of it.
+    """
+    counting = (layer for layer in cache if hasattr(layer, "offset"))
+    return float(sum(array.nbytes / array.shape[2] for layer in counting for array in _arrays(layer.state)))
 
 
 def _arrays(state: Any) -> list[Any]:

@@ -70,8 +70,13 @@ class OnnxLanguageSession:
         return self._forward(token_ids)
 
     @property
-    def kv_cache_bytes(self) -> int:
-        return sum(buffer.nbytes for buffer in self._buffers.values())
+    def kv_bytes_per_token(self) -> float:
+        return sum(buffer.nbytes for buffer in self._buffers.values()) / self._context
+
+    @property
+    def kv_allocated_bytes(self) -> int:
+        """A cache that is copied at every step is as long as the text; its buffers are never touched."""
+        return int(self.kv_bytes_per_token * (self._context if self._shares else self._length))
 
     def _check_inputs(self) -> None:
         unknown = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,6 +64,8 @@ class GenaiSession:
             f"Graph optimization: {options.options.get('optimization', 'all')}",
         )
         self.vocabulary = int(self.logits((0,)).shape[1])
+        element_bytes = self._generator.get_output("logits").itemsize  # the cache is kept as logits are
+        self.kv_bytes_per_token = cache_bytes_per_token(artifact.path.parent / CONFIG, element_bytes)
 
     def tokenize(self, text: str) -> list[int]:
         if self._tokenize is None:
@@ -87,6 +91,14 @@ class GenaiSession:
     def _begin(self, length: int) -> None:
         check_context(length, self._context)
         self._generator.rewind_to(0)
+
+
+def cache_bytes_per_token(config: Path, element_bytes: int) -> float | None:
+    """2 · layers · kv_heads · head_dim · bytes; ``None`` where the configuration does not tell."""
+    decoder = json.loads(config.read_text(encoding="utf-8"))["model"]["decoder"]
+    names = ("num_hidden_layers", "num_key_value_heads", "head_size")
+    shape = [decoder.get(name) for name in names]
+    return 2.0 * prod(shape) * element_bytes if all(shape) else None
 
 
 def _library() -> Any:

@@ -26,7 +26,7 @@ class OpenVinoLanguageSession:
         context: int,
         threads: int,
         details: tuple[str, ...],
-        cache_bytes_per_token: float,
+        kv_bytes_per_token: float,
     ) -> None:
         self._request = compiled.create_infer_request()
         self._takes = {port.get_any_name() for port in compiled.inputs}
@@ -40,7 +40,7 @@ class OpenVinoLanguageSession:
         self._tokenize: Callable[[str], list[int]] | None = None
         self._length = 0
         self._context = context
-        self._cache_bytes_per_token = cache_bytes_per_token
+        self.kv_bytes_per_token = kv_bytes_per_token
         self.vocabulary = compiled.output("logits").get_partial_shape()[2].get_length()
         self.device = device
         self.threads = threads
@@ -59,10 +59,6 @@ class OpenVinoLanguageSession:
     def logits(self, token_ids: tuple[int, ...]) -> NDArray[np.float32]:
         self._begin(len(token_ids))
         return self._forward(token_ids, 0).astype(np.float32, copy=True)
-
-    @property
-    def kv_cache_bytes(self) -> int:
-        return int(self._cache_bytes_per_token * self._length)
 
     def _begin(self, length: int) -> None:
         check_context(length, self._context)

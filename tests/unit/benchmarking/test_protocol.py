@@ -15,13 +15,14 @@ from backends.benchmarking.protocol import (
     Plan,
     Protocol,
     blocks_until_look,
+    filling,
     tensor_workload,
     token_workload,
     unique_labels,
     warm_up_workload,
 )
 from backends.domain.errors import BadInput
-from backends.domain.metric import TensorWorkload
+from backends.domain.metric import TensorWorkload, TokenWorkload
 
 from .fakes import ORIGINAL, configuration
 
@@ -116,3 +117,14 @@ def test_labels_are_told_apart() -> None:
     assert unique_labels((ORIGINAL, plain)) == ("original F16", "llamacpp Q4_K_M")
     assert unique_labels((plain, four)) == ("llamacpp Q4_K_M (CPU)", "llamacpp Q4_K_M (CPU, 4 threads)")
     assert len(set(Plan(ORIGINAL, (plain, four, again), token_workload(STANDARD, (1,))).labels)) == 4
+
+
+def test_memory_is_measured_once_with_a_full_context() -> None:
+    work = token_workload(STANDARD, (1, 2, 3))
+    full = filling(work, 1000)
+    assert isinstance(full, TokenWorkload)
+    assert len(full.token_ids) + full.new_tokens == 1000
+    assert full.token_ids[:4] == (1, 2, 3, 1)
+    assert full.min_duration_s == 0.0
+    tensors = tensor_workload(STANDARD, Path("inputs.npz"))
+    assert filling(tensors, 1000) == tensors

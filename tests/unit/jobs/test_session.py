@@ -10,12 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backends.benchmarking.memory import MemoryRecorder
 from backends.domain.errors import BadInput, JobCancelled
-from backends.domain.metric import TensorMeasurement, TensorWorkload, TokenMeasurement, TokenWorkload
+from backends.domain.metric import (
+    MemoryReading,
+    TensorMeasurement,
+    TensorWorkload,
+    TokenMeasurement,
+    TokenWorkload,
+)
+from backends.frameworks.generation import greedy
 from backends.frameworks.streams import in_threads
 from backends.jobs.context import CancelToken, Context
 from backends.jobs.session import WorkerSession
-from backends.jobs.spec import MEASURE, JobSpec, OpenRequest, WorkRequest
+from backends.jobs.spec import MEASURE, MEMORY, JobSpec, OpenRequest, WorkRequest
 from tests.unit.benchmarking.fakes import configuration
 
 JOB = Context(lambda event: None)
@@ -25,6 +33,7 @@ class FakeSession:
     """Generates in 0.1 s, infers at once; streams only where it is told to."""
 
     device, threads, vocabulary = "CPU", 1, 10
+    kv_bytes_per_token, kv_allocated_bytes = 2.5, 40
     details = warnings = ()
 
     def __init__(self, streams: bool) -> None:
@@ -56,12 +65,14 @@ class FakeAdapter:
         raise NotImplementedError
 
 
-def answer(work: TokenWorkload | TensorWorkload, streams: bool = True, job: Context = JOB) -> Any:
+def answer(
+    work: TokenWorkload | TensorWorkload, streams: bool = True, job: Context = JOB, task: Any = MEASURE
+) -> Any:
     chosen = configuration()
     request = OpenRequest(chosen.artifact, chosen.load, Path())
     session = WorkerSession.open(FakeAdapter(streams), request, "fake")
     try:
-        return session.answer(JobSpec(MEASURE, WorkRequest(work), "fake"), job)
+        return session.answer(JobSpec(task, WorkRequest(work), "fake"), job)
     finally:
         session.close()
 
@@ -102,3 +113,28 @@ def test_a_cancel_is_heard_in_all_streams(inputs: Path) -> None:
     token.cancel()
     with pytest.raises(JobCancelled):
         answer(TensorWorkload(inputs, parallel=2), job=Context(lambda event: None, token))
+
+
+def test_memory_tells_of_the_cache_by_its_formula_and_as_it_is() -> None:
+    reading = answer(TokenWorkload((1, 2, 3), 2), task=MEMORY)
+    assert reading.kv_cache_bytes == 2.5 * configuration().load.context
+    assert (reading.kv_allocated_bytes, reading.context) == (40, 5)
+    assert reading.total_peak_bytes >= reading.baseline_bytes > 0
+
+
+def test_memory_is_looked_at_when_the_prompt_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once with the model loaded, once behind the first token, once at the end."""
+    told: list[str] = []
+
+    def generate(token_ids: tuple[int, ...], new_tokens: int, job: Any) -> TokenMeasurement:
+        def forward(ids: Any) -> Any:
+            told.append("forward")
+            return np.zeros(10, np.float32)
+
+        return greedy(forward, token_ids, new_tokens, job)
+
+    monkeypatch.setattr(FakeSession, "generate", lambda self, *given: generate(*given))
+    monkeypatch.setattr(MemoryRecorder, "look", lambda self: told.append("look"))
+    monkeypatch.setattr(MemoryRecorder, "reading", lambda self, *given: MemoryReading(1, 1, 0, 1, 1, 1, ""))
+    answer(TokenWorkload((1, 2, 3), 3), task=MEMORY)
+    assert told == ["look", "forward", "look", "forward", "forward"]

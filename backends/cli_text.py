@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from backends.codec import to_plain
 from backends.domain.energy import EnergyReading
 from backends.domain.events import Event, Log, Progress, Started
+from backends.domain.metric import StartUp
 from backends.domain.result import ConfigurationResult, RunRecord
 
 PROGRESS_EVERY_S = 1.0
@@ -85,6 +86,7 @@ def configuration_row(result: ConfigurationResult) -> dict[str, Any]:
         "latency_p50_s": result.latency_p50_s,
         "ttft_p50_s": result.ttft_p50_s,
         "peak_bytes": result.memory.total_peak_bytes if result.memory else None,
+        **_start_up_row(result.start_up),
         **_energy_row(result.energy),
         "task_accuracy": score.accuracy.estimate if score and score.kind == "accuracy" else None,
         "task_items": score.items if score else None,
@@ -92,6 +94,17 @@ def configuration_row(result: ConfigurationResult) -> dict[str, Any]:
         "failure": result.failure or None,
         "quality_failure": result.quality_failure or None,
         "warnings": list(artifact.warnings),
+    }
+
+
+def _start_up_row(found: StartUp | None) -> dict[str, Any]:
+    """``cold_load_s`` only where the files had been dropped from the page cache before."""
+    return {
+        "first_load_s": found.first_load_s if found else None,
+        "cold_load_s": found.first_load_s if found and found.is_cold else None,
+        "warm_load_s": found.warm_load_s if found else None,
+        "first_token_s": found.first_token_s if found else None,
+        "ttft_user_s": found.ttft_user_s if found else None,
     }
 
 

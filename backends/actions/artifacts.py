@@ -93,9 +93,12 @@ def _as_artifact(source: SourceModel, form: ModelFormat, runner: Manifest, read:
     )
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Of a model: a file with its companions (``.bin``, ``.data``), or all files of a folder."""
+    companions = {path, path.with_suffix(".bin"), path.with_name(path.name + ".data")}
+    return tuple(file for file in (path.rglob("*") if path.is_dir() else companions) if file.is_file())
+
+
 def size_of(path: Path) -> int:
-    """Bytes of a model: of a file with its companions (``.bin``, ``.data``), or of all files of a folder."""
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    companions = [path.with_suffix(".bin"), path.with_name(path.name + ".data")]
-    return sum(file.stat().st_size for file in {path, *companions} if file.is_file())
+    """Bytes of a model with all its files."""
+    return sum(file.stat().st_size for file in files_of(path))

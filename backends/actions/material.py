@@ -12,7 +12,7 @@ from backends.actions.assess import assess
 from backends.benchmarking.protocol import Protocol, tensor_workload, token_workload
 from backends.domain.artifact import Artifact
 from backends.domain.errors import BadInput
-from backends.domain.metric import Workload
+from backends.domain.metric import TokenWorkload, Workload
 from backends.domain.model import ModelKind, SourceModel, TensorSpec
 from backends.domain.preprocessing import Preprocessing
 from backends.frameworks.base import EngineHandle, JobContext
@@ -33,6 +33,7 @@ class Material:
     language: harness.LanguageMaterial | None = None
     tensor: vision.TensorMaterial | None = None
     notes: tuple[str, ...] = ()
+    prompt: str = ""  # a text of about as many tokens as the work's prompt
 
     @property
     def can_be_scored(self) -> bool:
@@ -75,16 +76,25 @@ def _language(
     if text is None:
         text = _own_text()
         notes.append("Timed and scored on the text that comes with Edgewright, which may not be your domain.")
-    ids = engine.tokenize([read_text(text)[:20_000]])[0]
+    work, prompt = _prompt(engine, text, protocol, context)
     window = min(512, context)
     language = harness.language_material(engine, source.tasks, text, task_limit, window)
-    return Material(token_workload(protocol, ids, context), language=language, notes=tuple(notes))
+    return Material(work, language=language, notes=tuple(notes), prompt=prompt)
 
 
 def _shape_only(engine: EngineHandle, protocol: Protocol, context: int) -> Material:
     """Something to time and nothing to score: what random weights answer says nothing of any model."""
-    ids = engine.tokenize([read_text(_own_text())[:20_000]])[0]
-    return Material(token_workload(protocol, ids, context), notes=(SHAPE_ONLY,))
+    work, prompt = _prompt(engine, _own_text(), protocol, context)
+    return Material(work, notes=(SHAPE_ONLY,), prompt=prompt)
+
+
+def _prompt(engine: EngineHandle, text: Path, protocol: Protocol, context: int) -> tuple[TokenWorkload, str]:
+    """The ids that all engines get, and about as much of the text."""
+    written = read_text(text)[:20_000]
+    ids = engine.tokenize([written])[0]
+    work = token_workload(protocol, ids, context)
+    share = len(work.token_ids) / len(ids)
+    return work, (written * (int(share) + 1))[: round(len(written) * share)]
 
 
 def _own_text() -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from backends.actions import stress
+from backends.actions.artifacts import files_of
 from backends.actions.engines import opener
 from backends.actions.keeping import known_preprocessing, this_machine
 from backends.actions.material import Material, prepare_material, sample_plan
@@ -31,6 +32,7 @@ from backends.domain.model import ModelKind
 from backends.domain.result import ConfigurationResult, Reading
 from backends.frameworks import registry
 from backends.frameworks.base import EngineHandle, JobContext
+from backends.hardware import page_cache
 from backends.hardware.conditions import ConditionsSampler
 from backends.hardware.energy import EnergyReader
 from backends.hardware.system import RealSystem
@@ -99,6 +101,8 @@ class Measuring:
             self.comparison.protocol,
             thresholds=speed_thresholds(self.comparison.gates, original.artifact.kind),
             lack=room.lack(original, candidates),
+            start_up=True,
+            text=self.material.prompt,
         )
 
     def surface(
@@ -116,6 +120,7 @@ class Measuring:
             gate=self.gate,
             on_reading=on_reading or (lambda reading: self.history.add_reading(self.run_id, reading)),
             on_result=on_result,
+            drop_pages=lambda artifact: page_cache.dropped(files_of(artifact.path)),
             counters=self.counters,
             grid=grid_of(self.comparison.grid),
         )

@@ -360,7 +360,7 @@ class _Pipeline:
 
     def _plan(self, original: Configuration, candidates: Sequence[Configuration]) -> Plan:
         """Stages are decided at "no slower", not at the gates' thresholds."""
-        return replace(self.shared.plan(original, candidates), thresholds=(1.0,))
+        return replace(self.shared.plan(original, candidates), thresholds=(1.0,), start_up=False)
 
     def _measured(self, step: Step, plan: Plan) -> Measured:
         """Raw samples are kept under the stage's name, apart from those of the validation."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from backends.benchmarking import energy, metrics, sampling
+from backends.benchmarking import energy, metrics, sampling, start_up
 from backends.benchmarking.clock import Clock
 from backends.benchmarking.energy import Counters
 from backends.benchmarking.protocol import Plan, filling, warm_up_workload
 from backends.benchmarking.sampling import Limits, OpenSampler, Surroundings
 from backends.benchmarking.seats import OpenEngine, PairVoid, Seat
+from backends.domain.artifact import Artifact
 from backends.domain.energy import EnergyReading, GridIntensity
-from backends.domain.metric import Measurement, MemoryReading, Workload
+from backends.domain.metric import Measurement, MemoryReading, StartUp, Workload
 from backends.domain.result import ConfigurationResult, Reading
 from backends.frameworks.base import EngineHandle, JobContext
 
@@ -31,7 +32,7 @@ class Surface:
 
     ``gate`` is called before every pair and blocks while the user has paused; it returns, or raises
     JobCancelled, when he cancels meanwhile. ``on_reading`` gets the arms of a pair once the pair is whole (or
-    void), ``on_result`` each configuration once it is finished.
+    void), ``on_result`` each configuration once it is finished. ``drop_pages`` says whether it could.
     """
 
     open_engine: OpenEngine
@@ -43,6 +44,7 @@ class Surface:
     on_result: Callable[[ConfigurationResult], None] = _nothing
     cpu_time: CpuTime | None = None
     limits: Limits = field(default_factory=Limits)
+    drop_pages: Callable[[Artifact], bool] = lambda artifact: False  # its files, from the page cache
     counters: Counters | None = None  # of energy; None where nobody asked for it
     grid: GridIntensity | None = None  # for carbon beside the energy
 
@@ -123,8 +125,32 @@ class Bench:
             lambda handle: energy.measure(handle, seat.label, work, counters, clock, job, surface.grid),
         )
 
-    def _apart(self, seat: Seat, what: str, read: Callable[[EngineHandle], T]) -> T | None:
-        """``read`` on a worker of its own.
+    def start_up(self, seat: Seat) -> StartUp | None:
+        """In two fresh workers: one loads what has left the page cache, where that can be done, and the other
+        what the first has brought there."""
+        artifact, was_dropped = seat.configuration.artifact, False
+
+        def drop() -> None:
+            nonlocal was_dropped
+            for other in self.seats:
+                if other.configuration.artifact.path == artifact.path:
+                    other.close()  # what is mapped stays in memory
+            was_dropped = self._surface.drop_pages(artifact)
+
+        first_s = self._apart(seat, "Loading", lambda handle: handle.engine.cold_load_s, drop)
+        if first_s is None:
+            return None
+        second = self._apart(seat, "Start-up", lambda handle: start_up.measure(handle, self._plan))
+        return replace(second, first_load_s=first_s, is_cold=was_dropped) if second else None
+
+    def _apart(
+        self,
+        seat: Seat,
+        what: str,
+        read: Callable[[EngineHandle], T],
+        before: Callable[[], None] = _nothing,
+    ) -> T | None:
+        """``read`` on a worker of its own; ``before`` comes just before it is opened.
 
         ``None`` where it fails; the notes say why, and the configuration, which did run, is not given up.
         """
@@ -133,6 +159,7 @@ class Bench:
                 other.close()
         while not seat.failure:
             self._surface.job.check_cancelled()
+            before()
             try:
                 with seat.watched():
                     reading = read(seat.open())

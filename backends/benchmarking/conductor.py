@@ -89,7 +89,9 @@ class _Conductor:
         self.books = {seat.label: Notebook() for seat in bench.seats}
         for result in finished:
             if result.label in self.books and not result.failure:
-                self.books[result.label] = Notebook(result.engine, result.memory, energy=result.energy)
+                self.books[result.label] = Notebook(
+                    result.engine, result.memory, energy=result.energy, start_up=result.start_up
+                )
         self.restart = 0
         self.earlier_s = max((r.t_s for r in earlier), default=0.0)
         self.settled = 0  # seats whose first warm-up is counted
@@ -135,7 +137,7 @@ class _Conductor:
         return decided(comparisons)
 
     def finish(self, seat: Seat) -> None:
-        """Memory, then the result of one configuration."""
+        """Memory, start-up and energy, then the result of one configuration."""
         seat.close()
         book = self.books[seat.label]
         if self.plan.memory:
@@ -145,6 +147,8 @@ class _Conductor:
             if book.memory is not None:
                 self.narrator.memory(seat.label, self.t_s, book.memory)
             self.meter.done()
+        if self.plan.start_up and not seat.failure and book.start_up is None:
+            book.start_up = self.bench.start_up(seat)
         if not seat.failure and book.energy is None:
             book.energy = self.bench.energy(seat)
         self.surface.on_result(

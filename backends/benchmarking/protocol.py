@@ -66,6 +66,8 @@ class Plan:
     thresholds: tuple[float, ...] = (1.0,)  # a candidate is decided when each is, for every rate
     lack: str = ""  # says why both models do not fit in memory; every arm then opens its worker anew
     memory: bool = True  # measure memory, in runs of their own
+    start_up: bool = False  # measure loading and first tokens, in runs of their own
+    text: str = ""  # of about as many tokens as the workload's prompt
 
     @property
     def resident(self) -> bool:

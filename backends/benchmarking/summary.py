@@ -10,7 +10,7 @@ from backends.benchmarking.protocol import Plan
 from backends.domain.artifact import Configuration
 from backends.domain.energy import EnergyReading
 from backends.domain.gate import Gate, Verdict
-from backends.domain.metric import Interval, LoadedEngine, MemoryReading
+from backends.domain.metric import Interval, LoadedEngine, MemoryReading, StartUp
 from backends.domain.result import Comparison, ConfigurationResult, Reading
 
 
@@ -22,6 +22,7 @@ class Notebook:
     memory: MemoryReading | None = None
     failure: str = ""
     energy: EnergyReading | None = None
+    start_up: StartUp | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def result_of(
         ttft_p50_s=first_tokens.p50 if first_tokens else None,
         memory=book.memory,
         energy=book.energy,
+        start_up=book.start_up,
         comparisons=compare(plan, label, readings),
         failure=book.failure,
         label=label,

@@ -14,12 +14,14 @@ class TokenWorkload:
     ``sampling`` false is llama-bench's way: no token is chosen from the logits; arbitrary ids are fed, and a
     token's time is when its logits are there. ``min_duration_s``: the same generation again and again, each
     from an empty context, until so much time has passed; a tiny model's single one is over before the noise.
+    ``text`` stands in place of ids where the engine's own splitting is to be timed as well.
     """
 
     token_ids: tuple[int, ...]
     new_tokens: int = 128
     sampling: bool = True
     min_duration_s: float = 0.0
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class TokenMeasurement:
     token_times_s: tuple[float, ...]
     token_ids: tuple[int, ...] = ()
     repeats: tuple[tuple[float, ...], ...] = ()
+    tokenizing_s: float | None = None  # of a text that was handed over in place of ids
 
     @property
     def passes(self) -> tuple[tuple[float, ...], ...]:
@@ -63,6 +66,11 @@ class TokenMeasurement:
     def ttft_engine_s(self) -> float:
         """The mean over the passes."""
         return sum(times[0] for times in self.passes) / len(self.passes)
+
+    @property
+    def ttft_user_s(self) -> float | None:
+        """From the text to its first token; ``None`` where ids were handed over."""
+        return None if self.tokenizing_s is None else self.tokenizing_s + self.token_times_s[0]
 
     @property
     def prefill_tokens_per_s(self) -> float:
@@ -125,6 +133,22 @@ class MemoryReading:
 
 
 @dataclass(frozen=True)
+class StartUp:
+    """What a user waits for at first: loading in two fresh workers, and first tokens in the second.
+
+    ``ttft_user_s`` is from a text of about the usual prompt's length to its first token: tokenization and
+    engine, without a chat template, the median of a few; ``user_tokens`` is how many tokens it had.
+    """
+
+    first_load_s: float
+    is_cold: bool  # the model's files had been dropped from the page cache before the first load
+    warm_load_s: float
+    first_token_s: float | None = None  # the usual prompt's, as the first work after loading
+    ttft_user_s: float | None = None
+    user_tokens: int | None = None
+
+
+@dataclass(frozen=True)
 class Interval:
     """A figure with its confidence interval; all in the figure's own unit."""
 
@@ -183,7 +207,7 @@ class LoadedEngine:
     version: str
     device: str
     threads: int
-    cold_load_s: float
+    cold_load_s: float  # of this opening, whatever lay in the page cache; cold and warm: see StartUp
     baseline_bytes: int
     details: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

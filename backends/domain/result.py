@@ -9,7 +9,7 @@ from backends.domain.artifact import Configuration
 from backends.domain.energy import EnergyReading
 from backends.domain.gate import Finding, GateResult
 from backends.domain.hardware import Conditions, HardwareProfile
-from backends.domain.metric import Interval, LoadedEngine, Measurement, MemoryReading
+from backends.domain.metric import Interval, LoadedEngine, Measurement, MemoryReading, StartUp
 from backends.domain.preprocessing import Preprocessing
 
 RESUMABLE = ("cancelled", "interrupted")  # states of a run that ended early
@@ -127,6 +127,7 @@ class ConfigurationResult:
     stress: StressRun | None = None
     energy: EnergyReading | None = None  # None: nobody asked for it
     quality_failure: str = ""  # the sentence, where its answers could not be judged (NaN, a crash)
+    start_up: StartUp | None = None
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,8 @@ class WorkerSession:
         return replace(first, repeats=tuple(repeats)) if repeats else first
 
     def _generation(self, work: TokenWorkload, job: JobContext) -> TokenMeasurement:
+        if work.text:
+            return self._from_text(work, job)
         if work.sampling:
             return self._language.generate(work.token_ids, work.new_tokens, job)
         feed = getattr(self._session, "feed", None)
@@ -131,6 +133,12 @@ class WorkerSession:
             )
         measurement: TokenMeasurement = feed(work.token_ids, work.new_tokens, job)
         return measurement
+
+    def _from_text(self, work: TokenWorkload, job: JobContext) -> TokenMeasurement:
+        began = time.perf_counter()
+        ids = tuple(self._language.tokenize(work.text))[: self._context_tokens - work.new_tokens]
+        took_s = time.perf_counter() - began
+        return replace(self._language.generate(ids, work.new_tokens, job), tokenizing_s=took_s)
 
     def _repeat(self, work: TensorWorkload, job: JobContext) -> TensorMeasurement:
         inputs = read_arrays(work.inputs)

@@ -102,6 +102,31 @@ def speed(account: Account) -> Table:
     )
 
 
+def start_up(account: Account) -> Table | None:
+    """What a user waits for at first; ``None`` where it was not measured."""
+    read = [one.start_up for one in account.record.results if one.start_up]
+    if not read:
+        return None
+    first = "Cold load" if all(one.is_cold for one in read) else "First load"
+
+    def cells(one: ConfigurationResult) -> tuple[Figure, ...]:
+        found = one.start_up
+        if found is None:
+            return (MISSING,) * 4
+        times = (found.first_load_s, found.warm_load_s, found.first_token_s, found.ttft_user_s)
+        return tuple(words.milliseconds(time_s) for time_s in times)
+
+    return _table(
+        account,
+        "Starting up",
+        (first, "Warm load", "First token after loading", "From text to first token"),
+        cells,
+        "Single readings in workers of their own, apart from the timed ones. A cold load reads files that "
+        "were dropped from the system's page cache; where that cannot be done it is called a first load. The "
+        "last column has tokenization in it and no chat template; it is the median of three, on a warm engine.",
+    )
+
+
 #: What one system or device tells and another does not.
 _SOMETIMES_TOLD = {"private_peak_bytes": "Private", "gpu_peak_bytes": "GPU"}
 

@@ -107,7 +107,7 @@ def _content(account: Account) -> dict[str, object]:
             figures.glance(account),
             figures.speed(account),
             figures.memory(account),
-            *filter(None, (figures.energy(account),)),
+            *filter(None, (figures.start_up(account), figures.energy(account))),
             figures.quality(account),
         ),
         "stages": stage_rows(account.stages),

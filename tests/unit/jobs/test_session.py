@@ -43,6 +43,9 @@ class FakeSession:
     def generate(self, token_ids: tuple[int, ...], new_tokens: int, job: Any) -> TokenMeasurement:
         return TokenMeasurement(len(token_ids), (0.02, 0.1))
 
+    def tokenize(self, text: str) -> list[int]:
+        return [len(word) for word in text.split()]
+
     def infer(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         return dict(inputs)
 
@@ -138,3 +141,16 @@ def test_memory_is_looked_at_when_the_prompt_is_computed(monkeypatch: pytest.Mon
     monkeypatch.setattr(MemoryRecorder, "reading", lambda self, *given: MemoryReading(1, 1, 0, 1, 1, 1, ""))
     answer(TokenWorkload((1, 2, 3), 3), task=MEMORY)
     assert told == ["look", "forward", "look", "forward", "forward"]
+
+
+def test_a_text_is_split_and_its_splitting_timed() -> None:
+    measurement = answer(TokenWorkload((), 1, text="one three fifteen"))
+    assert measurement.prompt_tokens == 3
+    assert measurement.tokenizing_s > 0
+    assert measurement.ttft_user_s == measurement.tokenizing_s + 0.02
+    assert answer(TokenWorkload((1,), 1)).ttft_user_s is None
+
+
+def test_a_text_beyond_the_context_is_cut() -> None:
+    context = configuration().load.context
+    assert answer(TokenWorkload((), 4, text="word " * 2 * context)).prompt_tokens == context - 4

@@ -17,7 +17,7 @@ from backends.benchmarking.grid import grid_of
 from backends.domain.energy import DomainEnergy, EnergyReading
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.gate import Gate
-from backends.domain.metric import Interval
+from backends.domain.metric import Interval, StartUp
 from backends.domain.result import DataFile, RunRecord
 from backends.reporting import figures, words
 from backends.reporting.account import Ranking
@@ -121,6 +121,18 @@ def test_the_page_has_all_its_parts() -> None:
         "Test CPU",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(("is_cold", "title"), [(True, "Cold load"), (False, "First load")])
+def test_starting_up_is_a_table_of_its_own(is_cold: bool, title: str) -> None:
+    assert figures.start_up(ACCOUNT) is None
+    known = StartUp(1.5, is_cold, 0.25, 0.4, None)
+    results = tuple(replace(one, start_up=known) for one in RECORD.results)
+    table = figures.start_up(replace(ACCOUNT, record=replace(RECORD, results=results)))
+    assert table is not None
+    assert title in table.header
+    told = [cell.main for cell in table.rows[0].cells]
+    assert told == ["1,500\u00a0ms", "250\u00a0ms", "400\u00a0ms", words.NOT_MEASURED]
 
 
 def test_five_charts_each_well_formed_and_within_the_paper() -> None:

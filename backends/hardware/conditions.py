@@ -19,12 +19,12 @@ import psutil
 
 from backends.domain.hardware import BusyProcess, Conditions
 from backends.hardware import heat, parse
+from backends.hardware.power import own_batteries
 from backends.hardware.system import RealSystem, System
 
 SCAN_BUDGET_S = 0.0008  # of this thread's own processor time
 FREQUENCY_FILES = 4  # reading one may interrupt its core, so a few stand for all
-SUPPLY_FILES = "/sys/class/power_supply/*/status"
-FREQUENCIES = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"
+FREQUENCY = "/sys/devices/system/cpu/cpu{0}/cpufreq/scaling_cur_freq"
 Clock = Callable[[], float]
 
 
@@ -39,8 +39,11 @@ class Times:
 
 @dataclass(frozen=True)
 class ProcessTime:
+    """``processor``: the number of the logical core it ran on last, where that is told."""
+
     name: str
     busy_s: float
+    processor: int | None = None
 
 
 class Readings(Protocol):
@@ -52,7 +55,7 @@ class Readings(Protocol):
 
     def pids(self) -> Collection[int]: ...
 
-    def frequency_hz(self) -> float | None: ...
+    def frequency_hz(self, processors: Collection[int]) -> float | None: ...
 
     def temperature_celsius(self) -> float | None: ...
 
@@ -77,6 +80,7 @@ class ConditionsSampler:
         self._clock = clock
         self._readings = readings or _readings_for(system or RealSystem())
         self._own: dict[int, float] = dict.fromkeys(pids, 0.0)
+        self._ran_on: dict[int, int] = {}
         self._others = _Others(self._readings, clock)
         self._times = self._readings.times()
         self._measured_busy_s()
@@ -92,7 +96,7 @@ class ConditionsSampler:
             t_s=self._clock(),
             cpu_percent=_percent(self._times.busy_s - before.busy_s - own_s, total_s),
             steal_percent=_percent(self._times.steal_s - before.steal_s, total_s),
-            frequency_hz=self._readings.frequency_hz(),
+            frequency_hz=self._readings.frequency_hz(set(self._ran_on.values())),
             temperature_celsius=self._readings.temperature_celsius(),
             on_battery=self._readings.on_battery(),
             throttled=self._readings.throttled(),
@@ -107,6 +111,8 @@ class ConditionsSampler:
             if process is not None:
                 spent_s += max(0.0, process.busy_s - before_s)
                 self._own[pid] = process.busy_s
+                if process.processor is not None:
+                    self._ran_on[pid] = process.processor
         return spent_s
 
 
@@ -168,8 +174,7 @@ class LinuxReadings:
         self._system = system
         self._tick_s = 1 / os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 0.01
         self._temperature = heat.temperature_file(system)
-        self._frequencies = system.glob(FREQUENCIES)[:FREQUENCY_FILES]
-        self._supplies = system.glob(SUPPLY_FILES)
+        self._batteries = own_batteries(system)
         self._pi = heat.pi_state_file(system)
         self._throttle_count = self._count()
 
@@ -184,17 +189,21 @@ class LinuxReadings:
         paths = self._system.glob("/proc/[0-9]*")
         return {int(name) for name in map(parse.last_part, paths) if name.isascii() and name.isdigit()}
 
-    def frequency_hz(self) -> float | None:
-        """The mean of a few cores; the kernel writes kHz."""
-        values = [parse.positive(parse.integer(self._system.read(path).text)) for path in self._frequencies]
-        told = [value for value in values if value is not None]
-        return 1e3 * sum(told) / len(told) if told else None
+    def frequency_hz(self, processors: Collection[int]) -> float | None:
+        """The highest of those where the measured processes ran, and of a few others; the kernel writes kHz.
+
+        This is one moment, and by now some cores may be idle: a mean over them falls where nothing is wrong.
+        """
+        looked_at = list(dict.fromkeys((*processors, *range(FREQUENCY_FILES))))[:FREQUENCY_FILES]
+        files = [self._system.read(FREQUENCY.format(number)).text for number in looked_at]
+        told = [value for text in files if (value := parse.positive(parse.integer(text))) is not None]
+        return 1e3 * max(told) if told else None
 
     def temperature_celsius(self) -> float | None:
         return None if self._temperature is None else heat.celsius(self._system.read(self._temperature).text)
 
     def on_battery(self) -> bool | None:
-        states = [self._system.read(path).text.strip() for path in self._supplies]
+        states = [self._system.read(f"{folder}/status").text.strip() for folder in self._batteries]
         return any(state == "Discharging" for state in states) if states else None
 
     def throttled(self) -> bool | None:
@@ -234,7 +243,7 @@ class PsutilReadings:
     def pids(self) -> Collection[int]:
         return set(psutil.pids())
 
-    def frequency_hz(self) -> float | None:
+    def frequency_hz(self, processors: Collection[int]) -> float | None:
         return None  # Apple silicon tells none, and Windows only the nominal one
 
     def temperature_celsius(self) -> float | None:
@@ -257,16 +266,20 @@ def parse_stat(line: str, tick_s: float) -> Times:
     return Times((busy + idle + iowait + steal) * tick_s, busy * tick_s, steal * tick_s)
 
 
+_PROCESSOR = 36  # of the fields behind the name
+
+
 def parse_process(text: str, tick_s: float) -> ProcessTime | None:
-    """/proc/PID/stat: the name stands in brackets and may hold any character; then utime and stime."""
+    """/proc/PID/stat: the name stands in brackets and may hold any character; utime, stime, processor."""
     start, end = text.find("("), text.rfind(")")
-    fields = text[end + 1 :].split(None, 13)
+    fields = text[end + 1 :].split()
     if not 0 <= start < end or len(fields) < 13:
         return None
     user, system = fields[11], fields[12]
     if not (user.isdecimal() and system.isdecimal() and len(user) < 20 and len(system) < 20):
         return None
-    return ProcessTime(text[start + 1 : end], (int(user) + int(system)) * tick_s)
+    processor = parse.integer(fields[_PROCESSOR]) if len(fields) > _PROCESSOR else None
+    return ProcessTime(text[start + 1 : end], (int(user) + int(system)) * tick_s, processor)
 
 
 def _readings_for(system: System) -> Readings:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from backends.domain.hardware import EnergyCounter, EnergyUse, Fact
-from backends.hardware import energy_counters, nvml, parse
+from backends.hardware import energy_counters, nvml, parse, power
 from backends.hardware.energy_counters import POWERCAP, Rapl
 from backends.hardware.facts import known, unknown
 from backends.hardware.system import System
@@ -179,17 +179,9 @@ def battery_joules(system: System) -> float | None:
     """Joules left in all batteries of this machine together; ``None`` where nothing tells."""
     if system.platform.family != "linux":
         return parse.number(system.native("battery-energy").text)
-    folders = [path.removesuffix("/type") for path in system.glob("/sys/class/power_supply/*/type")]
-    own = [folder for folder in folders if _is_own_battery(system, folder)]
-    told = [_sysfs_joules(system, folder) for folder in own]
+    told = [_sysfs_joules(system, folder) for folder in power.own_batteries(system)]
     known_ones = [value for value in told if value is not None]
     return sum(known_ones) if known_ones else None
-
-
-def _is_own_battery(system: System, folder: str) -> bool:
-    """Those of mice and pens have the scope "Device"."""
-    kind, scope = (system.read(f"{folder}/{name}").text.strip() for name in ("type", "scope"))
-    return kind == "Battery" and scope != "Device"
 
 
 def _sysfs_joules(system: System, folder: str) -> float | None:

@@ -44,15 +44,23 @@ def undetected(why: str) -> Power:
 Supply = tuple[Fact[PowerSource], Fact[float]]
 
 
+def own_batteries(system: System) -> list[str]:
+    """Their folders, on Linux. Those of mice and pens have the scope "Device" and do not count."""
+    return [
+        folder
+        for folder in system.glob(f"{SUPPLIES}/*")
+        if system.read(f"{folder}/type").text.strip() == "Battery"
+        and system.read(f"{folder}/scope").text.strip() != "Device"
+    ]
+
+
 def _linux_supply(system: System) -> Supply:
-    """Batteries of mice and pens have the scope "Device" and do not count."""
-    batteries, mains = [], []
-    for folder in system.glob(f"{SUPPLIES}/*"):
-        kind = system.read(f"{folder}/type").text.strip()
-        if kind == "Battery" and system.read(f"{folder}/scope").text.strip() != "Device":
-            batteries.append(folder)
-        elif kind in ("Mains", "USB"):
-            mains.append(system.read(f"{folder}/online").text.strip())
+    batteries = own_batteries(system)
+    mains = [
+        system.read(f"{folder}/online").text.strip()
+        for folder in system.glob(f"{SUPPLIES}/*")
+        if system.read(f"{folder}/type").text.strip() in ("Mains", "USB")
+    ]
     if not batteries:
         return _without_battery(system), unknown(SUPPLIES, NO_BATTERY)
     return _linux_source(system, batteries, mains), _linux_percent(system, batteries)

@@ -123,7 +123,7 @@ def start_up(account: Account) -> Table | None:
         cells,
         "Single readings in workers of their own, apart from the timed ones. A cold load reads files that "
         "were dropped from the system's page cache; where that cannot be done it is called a first load. The "
-        "last column has tokenization in it and no chat template; it is the median of three, on a warm engine.",
+        "last column has tokenization in it and no chat template; the median of three, on a warm engine.",
     )
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from backends.domain.hardware import BusyProcess, EnergyCounter, Fact
-from backends.hardware.conditions import ConditionsSampler
+from backends.hardware.conditions import ConditionsSampler, parse_process
 from backends.hardware.energy import EnergyReader, elapsed_joules
 from backends.hardware.system import Platform
 from tests.unit.hardware.recorded import RecordedSystem, load
@@ -45,6 +45,7 @@ def machine() -> RecordedSystem:
             "/sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count": "4",
             "/sys/class/thermal/thermal_zone0/type": "x86_pkg_temp",
             "/sys/class/thermal/thermal_zone0/temp": "71000",
+            "/sys/class/power_supply/BAT0/type": "Battery",
             "/sys/class/power_supply/BAT0/status": "Full",
         },
     )
@@ -63,11 +64,35 @@ def test_a_disturbed_interval() -> None:
     found = sampler.sample()
     assert found.cpu_percent == pytest.approx(15.0)
     assert found.steal_percent == pytest.approx(5.0)
-    assert found.frequency_hz == pytest.approx(2.5e9)
+    assert found.frequency_hz == pytest.approx(3.0e9)
     assert found.temperature_celsius == 71.0
     assert found.on_battery is True
     assert found.throttled is True
     assert found.busiest == BusyProcess("browser", 25.0)
+
+
+def test_the_frequency_is_that_of_the_core_at_work() -> None:
+    """Idle cores do not pull it down, and one beyond the first few is looked at where the work ran there."""
+    system = machine()
+    for number in range(1, 4):
+        system.answers[f"/sys/devices/system/cpu/cpu{number}/cpufreq/scaling_cur_freq"] = "800000"
+    assert ConditionsSampler([10], system).sample().frequency_hz == 3.0e9
+    system.answers["/sys/devices/system/cpu/cpu9/cpufreq/scaling_cur_freq"] = "4200000"
+    ran_on_9 = " ".join([process("worker", 50), *(["0"] * 16), "9", "0"])
+    system.answers["/proc/10/stat"] = ran_on_9
+    found = parse_process(ran_on_9, 0.01)
+    assert found is not None and found.processor == 9
+    assert ConditionsSampler([10], system).sample().frequency_hz == 4.2e9
+
+
+def test_the_battery_of_a_mouse_is_not_the_machines() -> None:
+    system = machine()
+    mouse = "/sys/class/power_supply/hidpp_battery_0"
+    system.answers |= {f"{mouse}/type": "Battery", f"{mouse}/scope": "Device"}
+    system.answers[f"{mouse}/status"] = "Discharging"
+    assert ConditionsSampler([10], system).sample().on_battery is False
+    del system.answers["/sys/class/power_supply/BAT0/type"]
+    assert ConditionsSampler([10], system).sample().on_battery is None
 
 
 def test_a_process_that_ended_is_no_trouble() -> None:

@@ -45,6 +45,7 @@ def document_of(found: sustained.Sustained) -> dict[str, Any]:
         "throttled": found.was_throttled,
         "temperature_rise_celsius": found.temperature_rise_celsius,
         "frequency_change_hz": found.frequency_change_hz,
+        "flags": list(found.flags),
         "readings": [_row(one) for one in found.readings],
     }
 

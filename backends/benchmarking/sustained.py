@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backends.benchmarking import metrics, sampling, statistics
 from backends.benchmarking.clock import Clock
-from backends.benchmarking.sampling import OpenSampler
+from backends.benchmarking.sampling import Limits, OpenSampler, Surroundings
 from backends.domain.errors import BadInput
 from backends.domain.events import Progress, Sample
 from backends.domain.hardware import Conditions
@@ -21,11 +21,15 @@ FEWEST = 3  # readings in either stretch, where single ones last long
 
 @dataclass(frozen=True)
 class SustainedReading:
-    """``t_s``: end of the reading, seconds since the first began."""
+    """``t_s``: end of the reading, seconds since the first began.
+
+    ``flags``: what disturbed it. Heat and a falling frequency are none, for they are what is looked for.
+    """
 
     t_s: float
     measurement: Measurement
     conditions: Conditions
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,11 @@ class Sustained:
         return any(told) if told else None
 
     @property
+    def flags(self) -> tuple[str, ...]:
+        """Each with its moment, in the order they came."""
+        return tuple(f"at {one.t_s:.0f} s {reason}" for one in self.readings for reason in one.flags)
+
+    @property
     def temperature_rise_celsius(self) -> float | None:
         return _change([r.conditions.temperature_celsius for r in self.readings])
 
@@ -74,6 +83,7 @@ def measure(
     clock: Clock,
     open_sampler: OpenSampler,
     job: JobContext,
+    limits: Limits | None = None,
 ) -> Sustained:
     """Work without a break for ``duration_s`` after one unmeasured pass and a rest as long as the burst.
 
@@ -82,14 +92,28 @@ def measure(
     Raises BadInput for a duration that is too short, and what the handle raises.
     """
     check_duration(duration_s)
-    handle.measure(work)
+    _, warm = sampling.watch(open_sampler, handle.pid, clock, lambda: handle.measure(work))
     clock.sleep_s(BURST_S)
-    readings = _work_on(handle, label, work, duration_s, clock, open_sampler, job)
+    rules = _Rules(warm.conditions, limits or Limits())
+    readings = _work_on(handle, label, work, duration_s, clock, open_sampler, job, rules)
     metric = metrics.rate_metrics(work)[0]
     end_s = readings[-1].t_s
     burst = _stretch(readings, lambda r: r.t_s <= BURST_S) or readings[:FEWEST]
     last = _stretch(readings, lambda r: r.t_s >= end_s - LAST_S) or readings[-FEWEST:]
     return Sustained(label, metric, _rate(burst), _rate(last), tuple(readings))
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """``warm``: how things were in the unmeasured pass."""
+
+    warm: Conditions
+    limits: Limits
+
+    def flags(self, around: Surroundings, t_s: float) -> tuple[str, ...]:
+        calm = replace(around.conditions, frequency_hz=None, throttled=None)
+        found = sampling.flags(replace(around, conditions=calm), self.warm, self.limits, t_s)
+        return tuple(flag.reason for flag in found)
 
 
 def _work_on(
@@ -100,15 +124,16 @@ def _work_on(
     clock: Clock,
     open_sampler: OpenSampler,
     job: JobContext,
+    rules: _Rules,
 ) -> list[SustainedReading]:
     readings: list[SustainedReading] = []
     start_s, t_s = clock.now_s(), 0.0
-    sampler = open_sampler((handle.pid,))
     while t_s < duration_s:
         job.check_cancelled()
-        measurement = handle.measure(work)
+        measurement, around = sampling.watch(open_sampler, handle.pid, clock, lambda: handle.measure(work))
         t_s = clock.now_s() - start_s
-        readings.append(SustainedReading(t_s, measurement, sampler()))
+        flags = rules.flags(around, t_s)
+        readings.append(SustainedReading(t_s, measurement, around.conditions, flags))
         for name, value in metrics.figures(measurement).items():
             job.emit(Sample(label, name, t_s, value))
         for sample in sampling.condition_samples(readings[-1].conditions, t_s):

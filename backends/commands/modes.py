@@ -133,6 +133,8 @@ def sustained_text(document: Any) -> str:
         ("temperature", document["temperature_rise_celsius"]),
         ("frequency", document["frequency_change_hz"]),
     )
+    flags = document.get("flags", ())  # those of early documents were not looked for
+    lines += [f"disturbed: {len(flags)} times, first {flags[0]}"] if flags else []
     lines += [f"{name}: {'this system does not tell' if v is None else v}" for name, v in told]
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ from backends.domain.errors import BadInput, JobCancelled, JobFailed
 from backends.domain.hardware import Conditions
 from backends.domain.metric import TensorWorkload, TokenMeasurement, TokenWorkload
 
-from .fakes import CALM, FakeEngine, World, configuration
+from .fakes import CALM, CALM_LIMITS, FakeEngine, World, configuration
 
 WORK = TokenWorkload(tuple(range(16)), 64)
 
@@ -80,6 +80,26 @@ def test_sustained_holds_the_burst_against_the_last_minute() -> None:
     assert found.kept == pytest.approx(0.6)
     assert found.was_throttled is True and found.temperature_rise_celsius > 0
     assert found.readings[-1].t_s >= 180
+
+
+def test_sustained_tells_what_disturbed_it_and_not_the_heat() -> None:
+    """A suspend in the third reading, another program in the fifth; the processor is throttled throughout."""
+    world = World()
+    calm = replace(CALM, throttled=True, frequency_hz=1e9)
+    world.conditions = lambda arms: replace(calm, cpu_percent=50.0 if arms == 6 else 0.0)
+
+    def rate(precision: str, arm: int) -> float:
+        world.clock.suspended_s += 30.0 if arm == 3 else 0.0
+        return 50.0
+
+    world.rate = rate
+    engine = world.open_engine(configuration())
+    found = sustained.measure(engine, "x", WORK, 90, world.clock, world.open_sampler, world, CALM_LIMITS)
+    assert [bool(one.flags) for one in found.readings[:6]] == [False, False, True, False, True, False]
+    suspended, busy = found.flags
+    assert "the machine was suspended for 30.0 s" in suspended and suspended.startswith("at ")
+    assert "other programs used 200 % of a core" in busy
+    assert found.was_throttled is True
 
 
 def heated(arms: int) -> Conditions:

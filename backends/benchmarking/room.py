@@ -25,6 +25,10 @@ class Room:
         cache = self.profile.kv_cache_bytes(configuration.load.context, CACHE_BYTES_PER_ELEMENT) or 0
         return configuration.artifact.size_bytes + cache + self.runtime_bytes
 
+    def holds(self, workers: int, each: Configuration) -> bool:
+        """So many workers that have the same open; yes where nothing is known."""
+        return self.free_bytes is None or workers * self.worker_bytes(each) <= self.free_bytes * SHARE
+
     def lack(self, original: Configuration, candidates: Sequence[Configuration]) -> str:
         """A sentence where the original does not fit beside the largest candidate; else empty."""
         if not candidates or self.free_bytes is None:

@@ -7,6 +7,7 @@ that cannot be run says why, and the others go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from backends.benchmarking import metrics, sampling, statistics, threads
@@ -14,6 +15,7 @@ from backends.benchmarking.clock import Clock
 from backends.benchmarking.sampling import Limits, OpenSampler
 from backends.domain.errors import BadInput, EdgewrightError
 from backends.domain.events import Log, Progress, Sample, Started
+from backends.domain.hardware import Conditions
 from backends.domain.metric import Interval, Measurement
 from backends.frameworks.base import JobContext
 
@@ -25,11 +27,14 @@ GAP_P50 = "gap_p50_s"
 
 @dataclass(frozen=True)
 class Step:
-    """One value of what is swept. ``measure`` runs it once; the processes ``pids`` work meanwhile."""
+    """One value of what is swept. ``measure`` runs it once, while it is ``opened``.
+
+    That makes it ready for one reading, and tells the processes that work meanwhile. Both may fail.
+    """
 
     value: int
     measure: Callable[[], Sequence[Measurement]]
-    pids: tuple[int, ...] = ()
+    opened: Callable[[], AbstractContextManager[tuple[int, ...]]] = lambda: nullcontext(())
 
 
 @dataclass(frozen=True)
@@ -136,22 +141,26 @@ class _Taker:
         self._readings: dict[int, dict[str, list[float]]] = {}
         self._flags: dict[int, list[str]] = {}
         self._failures: dict[int, str] = {}
+        self._warm: dict[int, Conditions] = {}  # in the unmeasured pass
         self._start_s = clock.now_s()
 
     def take(self, step: Step, counted: bool) -> None:
         if step.value in self._failures:
             return
         self._job.check_cancelled()
-        self._clock.sleep_s(IDLE_S)
         try:
-            measured, around = sampling.watch_all(self._open_sampler, step.pids, self._clock, step.measure)
+            with step.opened() as pids:
+                self._clock.sleep_s(IDLE_S)
+                measured, around = sampling.watch_all(self._open_sampler, pids, self._clock, step.measure)
         except EdgewrightError as error:
             self._failures[step.value] = str(error)
             self._job.emit(Log(f"{self._over} = {step.value}: {error}"))
             return
-        if counted:
+        if not counted:
+            self._warm[step.value] = around.conditions
+        else:
             t_s = self._clock.now_s() - self._start_s
-            flags = sampling.flags(around, None, self.limits, t_s)
+            flags = sampling.flags(around, self._warm.get(step.value), self.limits, t_s)
             self._flags.setdefault(step.value, []).extend(flag.reason for flag in flags)
             self._keep(step.value, figures(measured), t_s)
 

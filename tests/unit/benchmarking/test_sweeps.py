@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from backends.domain.metric import (
     TokenWorkload,
 )
 
-from .fakes import CALM_LIMITS, World, busy_with, configuration
+from .fakes import CALM, CALM_LIMITS, World, busy_with, configuration
 
 WORK = TokenWorkload(tuple(range(16)), 64)
 
@@ -32,7 +33,7 @@ def steps_of(world: World, rates: dict[int, float]) -> list[Step]:
         engine = world.open_engine(configuration(str(value)))
         return lambda: (engine.measure(WORK),)
 
-    return [Step(value, at(value), (value,)) for value in rates]
+    return [Step(value, at(value)) for value in rates]
 
 
 def swept(world: World, steps: list[Step], over: str = "threads") -> Sweep:
@@ -114,3 +115,30 @@ def test_the_fake_engine_counts_as_a_tensor_model_too() -> None:
     engine = world.open_engine(configuration("1"))
     found = swept(world, [Step(1, lambda: (engine.measure(TensorWorkload(Path("/x.npz"))),))], "batch")
     assert found.metric == metrics.INFERENCES and found.estimate(1) == pytest.approx(50)
+
+
+def test_a_frequency_that_fell_since_the_unmeasured_pass_is_flagged() -> None:
+    world = World()
+    steps = steps_of(world, {1: 100.0, 2: 200.0})
+    world.conditions = lambda arms: replace(CALM, frequency_hz=3e9 if arms < 5 else 2e9, on_battery=arms > 6)
+    found = swept(world, steps)
+    assert found.points[0].flags == ("the processor's frequency fell by 33%", "the machine went on battery")
+
+
+def test_a_step_is_opened_for_each_reading_and_may_fail_in_it() -> None:
+    world = World()
+    log: list[str] = []
+
+    @contextmanager
+    def opened(name: str) -> Iterator[tuple[int, ...]]:
+        if name == "bad":
+            raise JobFailed("It cannot be opened.")
+        log.append(f"open {name}")
+        yield (1,)
+        log.append(f"close {name}")
+
+    (good,) = steps_of(world, {1: 100.0})
+    steps = [replace(good, opened=lambda: opened("good")), Step(2, good.measure, lambda: opened("bad"))]
+    found = swept(world, steps)
+    assert log == ["open good", "close good"] * 4  # the unmeasured pass and three rounds
+    assert found.points[1].failure == "It cannot be opened." and found.best == 1

@@ -435,22 +435,25 @@ class _Pipeline:
         return self.best.engine.threads if self.best.engine else 0
 
     def _compare(self, best: Configuration, loads: Sequence[LoadOptions]) -> Sequence[float | str]:
-        """In turns, all open at once; as many as the memory holds."""
+        """As many at once as the memory holds."""
         room = affordable(len(loads), self._peak_bytes(), this_machine().memory.available_bytes.value)
+        return search.in_batches(loads, room, lambda some: self._in_turns(best, some))
+
+    def _in_turns(self, best: Configuration, loads: Sequence[LoadOptions]) -> Sequence[float | str]:
+        """All open at once. The first is what the others are held against."""
         work = _short(self.shared.material.work)
         handles: dict[int, EngineHandle] = {}
         failures: dict[int, str] = {}
         with ExitStack() as opened:
             for number, load in enumerate(loads):
-                if number >= max(2, room):
-                    failures[number] = "The free memory does not hold so many at once."
-                    continue
                 try:
                     handles[number] = opener(self.job)(replace(best, load=load))
                 except EdgewrightError as error:
                     failures[number] = str(error)
                 else:
                     opened.callback(handles[number].close)
+            if 0 in failures:
+                return [failures[0]] * (len(loads) - 1)
             seen = threads.in_turns(handles, work, RealClock(), self.job)
         return [
             failures[number] if number in failures else search.gain(seen[number], seen[0], work)

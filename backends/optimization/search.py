@@ -107,6 +107,17 @@ def _turned(
     return others[place][1], trials
 
 
+def in_batches(loads: Sequence[LoadOptions], most: int, compare: Compare) -> list[float | str]:
+    """``compare`` with at most ``most`` at a time, two at least; the first of ``loads`` is in every batch, so
+    that each is held against it within the same minutes."""
+    reference, *others = loads
+    size = max(1, most - 1)
+    gains: list[float | str] = []
+    for start in range(0, len(others), size):
+        gains += compare([reference, *others[start : start + size]])
+    return gains
+
+
 def gain(ours: Sequence[Measurement], reference: Sequence[Measurement], work: Workload) -> float:
     """Geometric mean over all rates of the median ratio, turn by turn."""
     logs = []

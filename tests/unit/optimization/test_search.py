@@ -12,7 +12,7 @@ from backends.domain.metric import TensorMeasurement, TensorWorkload, TokenMeasu
 from backends.domain.model import ModelKind
 from backends.frameworks import registry
 from backends.frameworks.base import Knob
-from backends.optimization.search import described, gain, knobs_for, search, settings
+from backends.optimization.search import described, gain, in_batches, knobs_for, search, settings
 
 LANGUAGE = (ModelKind.LANGUAGE,)
 THREADS = Knob("Threads", LANGUAGE, threads=True)
@@ -101,3 +101,26 @@ def test_frameworks_name_their_knobs_as_data(name: str) -> None:
         knobs = knobs_for(manifest.acceleration, kind)
         assert knobs and any(knob.threads for knob in knobs)
         assert all(knob.threads or (knob.choices[0] == {} and len(knob.choices) > 1) for knob in knobs)
+
+
+@pytest.mark.parametrize(
+    ("most", "batches"),
+    [
+        (9, [[0, 1, 2, 3, 4]]),
+        (4, [[0, 1, 2, 3], [0, 4]]),
+        (3, [[0, 1, 2], [0, 3, 4]]),
+        (0, [[0, 1], [0, 2], [0, 3], [0, 4]]),
+    ],
+)
+def test_what_memory_does_not_hold_at_once_is_tried_in_batches_with_the_best(
+    most: int, batches: list[list[int]]
+) -> None:
+    tried: list[list[int]] = []
+
+    def compare(loads: Sequence[LoadOptions]) -> list[float | str]:
+        tried.append([load.threads for load in loads])
+        return [float(load.threads) for load in loads[1:]]
+
+    loads = [LoadOptions(threads=count) for count in range(5)]
+    assert in_batches(loads, most, compare) == [1.0, 2.0, 3.0, 4.0]
+    assert tried == batches

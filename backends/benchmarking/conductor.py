@@ -163,18 +163,25 @@ class _Conductor:
         return book
 
     def block(self, block: Block, seat: Seat) -> None:
-        """Two mirrored pairs, then the repeats of those that were flagged."""
-        slots = [slot for slot in block.slots if not self.is_measured(seat, slot)]
-        if slots and block.restart != self.restart:
+        """Two mirrored pairs, then the repeats of those that were flagged; of an earlier run what it lacks.
+
+        Where that ended between the two, the first is repeated, to have a control between neighbours.
+        """
+        missing = [slot for slot in block.slots if not self.is_measured(seat, slot)]
+        turns = [_Turn(seat, slot, block.restart) for slot in missing]
+        if missing == [block.slots[1]]:
+            turns.insert(0, _Turn(seat, block.slots[0], block.restart, repeat=1))
+        if (turns or self.doubtful(seat, block)) and block.restart != self.restart:
             self.bench.close()
         self.restart = block.restart
-        pairs: list[Sequence[Reading]] = []
-        for slot in slots:
-            pairs.append(self.pair(_Turn(seat, slot, block.restart), pairs[-1] if pairs else ()))
+        before: Sequence[Reading] = ()
+        for turn in turns:
+            before = self.pair(turn, before)
             self.count_warm_ups()
-            self.meter.done()
-            self.tell_progress(f"{seat.label}: pair {slot.index + 1}")
-        for slot in self.doubtful(slots, pairs):
+            if turn.repeat == 0:
+                self.meter.done()
+            self.tell_progress(f"{seat.label}: pair {turn.slot.index + 1}")
+        for slot in self.doubtful(seat, block):
             self.pair(_Turn(seat, slot, block.restart, repeat=1))
 
     def is_measured(self, seat: Seat, slot: PairSlot) -> bool:
@@ -182,11 +189,16 @@ class _Conductor:
         whole = (r.pair for r in self.readings if r.comparison == r.label == seat.label and not r.void)
         return bool(seat.failure) or slot.index in whole
 
-    def doubtful(self, slots: Sequence[PairSlot], pairs: Sequence[Sequence[Reading]]) -> list[PairSlot]:
-        """Flagged pairs; both pairs where the control between them failed, for either may be off."""
-        if len(pairs) == 2 and all(pairs) and self.control(pairs[0], pairs[1][0]):
-            return list(slots)
-        return [slot for slot, pair in zip(slots, pairs, strict=True) if any(r.flags for r in pair)]
+    def doubtful(self, seat: Seat, block: Block) -> list[PairSlot]:
+        """Flagged pairs that were not repeated; both pairs where the control between them failed, for either
+        may be off."""
+        indices = {slot.index for slot in block.slots}
+        own = [r for r in self.readings if r.comparison == seat.label and r.pair in indices and not r.void]
+        repeated = {r.pair for r in own if r.repeat}
+        flagged = {r.pair for r in own if r.flags}
+        if any(sampling.is_control(flag) for r in own for flag in r.flags):
+            flagged = indices
+        return [slot for slot in block.slots if slot.index in flagged - repeated]
 
     def control(self, neighbours: Sequence[Reading], reading: Reading) -> tuple[Flag, ...]:
         """The A–A control of ``reading`` against the arm just before it, where that was the same engine's."""

@@ -26,6 +26,7 @@ Sampler = Callable[[], Conditions]  # each call tells of the time since the one 
 # Opens an interval now. The ids name the processes whose work is no disturbance.
 OpenSampler = Callable[[Collection[int]], Sampler]
 
+CONTROL = "(A–A control)"
 SURVEY_S = 1.0
 SURVEY_SCANS = 8
 
@@ -97,7 +98,12 @@ def control_flag(one: float, other: float, limits: Limits, t_s: float) -> tuple[
     difference = max(one, other) / min(one, other) - 1
     if difference <= limits.control_difference:
         return ()
-    return (Flag(f"the same engine twice in a row differed by {difference:.0%} (A–A control)", t_s),)
+    return (Flag(f"the same engine twice in a row differed by {difference:.0%} {CONTROL}", t_s),)
+
+
+def is_control(flag: Flag) -> bool:
+    """Whether :func:`control_flag` raised it."""
+    return flag.reason.endswith(CONTROL)
 
 
 def remembering(make: OpenSampler) -> OpenSampler:

@@ -12,6 +12,7 @@ import pytest
 from backends.benchmarking import metrics
 from backends.benchmarking.conductor import run
 from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH, Plan, blocks_until_look
+from backends.benchmarking.sampling import control_flag
 from backends.benchmarking.summary import pair_ratios, speed_groups, summarise
 from backends.domain.errors import BadInput, JobCancelled, JobFailed, WorkerDied
 from backends.domain.events import TERMINAL, Log, Progress, Sample, Started
@@ -20,7 +21,7 @@ from backends.domain.hardware import BusyProcess
 from backends.domain.metric import TensorWorkload, TokenWorkload
 from backends.domain.result import Reading
 
-from .fakes import CALM, ORIGINAL, World, busy_with, configuration
+from .fakes import CALM, CALM_LIMITS, ORIGINAL, World, busy_with, configuration
 
 WORK = TokenWorkload(tuple(range(512)), 128)
 CANDIDATE = configuration("Q4_K_M")
@@ -152,6 +153,47 @@ def test_a_flagged_pair_is_repeated_once_at_the_end_of_its_block() -> None:
     assert len(world.samples(metrics.FLAG)) == sum(len(r.flags) for r in world.readings)
 
 
+def test_a_repeat_that_was_cut_off_is_made_up_for() -> None:
+    """All pairs are there and were flagged; the last three have no repeat yet."""
+    world = World(twice_as_fast, conditions=lambda n: busy_with(50))
+    run(plan(memory=False), world.surface)
+    earlier = [r for r in world.readings if not (r.repeat and r.pair >= 3)]
+    resumed = World(twice_as_fast, conditions=lambda n: busy_with(50))
+    run(plan(memory=False), resumed.surface, earlier=earlier)
+    assert pairs_of(resumed.readings) == []
+    assert pairs_of(resumed.readings, repeat=1) == [3, 4, 5]
+    once_more = World(twice_as_fast)
+    run(plan(memory=False), once_more.surface, earlier=[*earlier, *resumed.readings])
+    assert once_more.readings == []
+
+
+def test_a_control_that_failed_before_the_end_is_made_up_for() -> None:
+    world = World(lambda precision, n: 200.0 if precision == "Q4_K_M" else 100.0)
+    run(plan(memory=False), world.surface)
+    mark = control_flag(100.0, 120.0, CALM_LIMITS, 1.0)
+    marked = [
+        replace(r, flags=mark) if r.pair == 1 and number == 2 else r
+        for number, r in enumerate(world.readings)
+    ]
+    resumed = World(twice_as_fast)
+    run(plan(memory=False), resumed.surface, earlier=marked)
+    assert pairs_of(resumed.readings, repeat=1) == [0, 1]
+
+
+def test_a_block_that_was_cut_in_the_middle_has_its_control_again() -> None:
+    """The first of its pairs is measured once more, just before the second."""
+    world = World(twice_as_fast)
+    run(plan(memory=False), world.surface)
+    earlier = [r for r in world.readings if r.pair < 3]
+    resumed = World(twice_as_fast)
+    outcome = run(plan(memory=False), resumed.surface, earlier=earlier)
+    order = [(r.pair, r.repeat) for r in resumed.readings if r.label == LABEL]
+    assert order == [(2, 1), (3, 0), (4, 0), (5, 0)]
+    assert outcome.results[1].comparisons[0].ratio.samples == 7
+    first, second = resumed.readings[1], resumed.readings[2]
+    assert first.label == second.label  # neighbours of the same engine
+
+
 def test_a_failed_control_repeats_both_pairs_of_its_block() -> None:
     world = World(lambda precision, n: twice_as_fast(precision, n) * (1.2 if n == WARM_UP else 1.0))
     run(plan(), world.surface)
@@ -242,7 +284,8 @@ def test_a_cancelled_run_can_be_summarised_and_carried_on() -> None:
     resumed = World(twice_as_fast)
     outcome = run(plan(), resumed.surface, earlier=world.readings)
     assert pairs_of(resumed.readings) == [3, 4, 5]
-    assert outcome.results[1].comparisons[0].ratio.samples == 6
+    assert pairs_of(resumed.readings, repeat=1) == [2]  # it had no neighbour for its control
+    assert outcome.results[1].comparisons[0].ratio.samples == 7
     times = [r.t_s for r in outcome.readings]
     assert times == sorted(times)
 

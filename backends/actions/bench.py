@@ -45,8 +45,14 @@ def bench(
     energy: str = COUNTERS,
     grid: str = WORLD,
     load: Mapping[str, Option] | None = None,
+    task_limit: int | None = None,
 ) -> RunRecord:
-    """``load``: options of opening, each for those of the frameworks that know it. Raises BadInput."""
+    """``load``: options of opening, each for those of the frameworks that know it. Raises BadInput.
+
+    ``task_limit``: at most so many questions; ``None`` asks all.
+    """
+    if task_limit is not None and task_limit < 1:
+        raise BadInput(f"{task_limit} questions tell nothing.", "Ask at least one.")
     artifacts = [_artifact(path, job) for path in paths]
     kinds = {artifact.kind for artifact in artifacts}
     if len(kinds) > 1:
@@ -58,6 +64,7 @@ def bench(
         tuple(replace(artifact, original=False) for artifact in artifacts[1:]),
         DEPTHS[depth],
         threads=threads,
+        task_limit=task_limit,
         preprocessing=preprocessing_of(source, data, mean, std),
         gates=gates or chosen_gates(),
         stress=STRESS_PLANS[depth] if stress else None,

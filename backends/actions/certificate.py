@@ -8,24 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backends import __version__
-from backends.actions.artifacts import DESCRIPTION, load_artifact
-from backends.actions.compare import Comparison, compare
-from backends.actions.keeping import data_file
+from backends.actions.artifacts import DESCRIPTION
+from backends.actions.certified import composed
+from backends.actions.compare import compare
 from backends.actions.report import account_of
-from backends.assessment.source import source_model
-from backends.benchmarking.protocol import Protocol
-from backends.domain.artifact import Artifact, Configuration
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Started
-from backends.domain.model import SourceModel
-from backends.domain.preprocessing import Preprocessing
-from backends.domain.result import ConfigurationResult, DataFile, RunRecord, RunSetup
+from backends.domain.result import ConfigurationResult, RunRecord, RunSetup
 from backends.frameworks.base import JobContext
-from backends.optimization.gates import default_gates, with_thresholds
-from backends.optimization.stress import STRESS_PLANS
-from backends.quality.data import preprocessing_for, read_images
 from backends.reporting.account import label_of
-from backends.reporting.agreement import Agreement, agreements
+from backends.reporting.agreement import Agreement, Judgement, agreements, judgements
 from backends.reporting.certificate import (
     FORMAT,
     Certificate,
@@ -37,7 +29,7 @@ from backends.reporting.certificate import (
 )
 from backends.reporting.keys import KeyRing, public_text
 from backends.reporting.monitoring import monitoring
-from backends.reporting.verification import Verification, check, files_in, sha256, verify
+from backends.reporting.verification import Verification, files_in, sha256, verify
 from backends.storage.files import write_text
 from backends.storage.history import History
 from backends.storage.paths import app_paths, resources
@@ -152,10 +144,13 @@ class Rerun:
     record: RunRecord
     agreements: tuple[Agreement, ...]
     remarks: tuple[str, ...]
+    judgements: tuple[Judgement, ...] = ()
 
     @property
     def agrees(self) -> bool:
-        return bool(self.agreements) and all(one.agrees for one in self.agreements)
+        """No figure and no verdict contradicts the certificate, and there was something to compare."""
+        alike = all(one.agrees for one in self.agreements)
+        return bool(self.agreements) and alike and not any(one.contradicts for one in self.judgements)
 
 
 def rerun(
@@ -177,7 +172,9 @@ def rerun(
     comparison = composed(certificate, places)
     record = compare(comparison, job, history)
     compared = agreements(certificate.record, record)
-    return Rerun(record, compared, tuple(_remarks(certificate.record, record, compared)))
+    judged = judgements(certificate.record, record)
+    remarks = (*_on_signer(found), *_on_verdicts(judged), *_remarks(certificate.record, record, compared))
+    return Rerun(record, compared, remarks, judged)
 
 
 def agreed(path: Path, folders: Sequence[Path], job: JobContext, history: History) -> Rerun:
@@ -199,96 +196,19 @@ def _places(path: Path, folders: Sequence[Path]) -> Iterator[Path]:
     yield from sorted(place for place in (resources() / "models").iterdir() if place.is_dir())
 
 
-def composed(certificate: Certificate, places: Sequence[Path]) -> Comparison:
-    """The comparison that was certified, from the files found in ``places``."""
-    setup = certificate.record.setup
-    loaded = {one.label: _load(one, places) for one in certificate.artifacts}
-    original = next((loaded[one.label] for one in certificate.artifacts if one.original), None)
-    if setup is None or original is None:
-        raise BadInput("The certificate has no original to compare with.", "Certify a run that has one.")
-    source = _source(original, setup, places)
-    return Comparison(
-        source,
-        replace(original, original=True),
-        tuple(
-            replace(loaded[one.label], original=False) for one in certificate.artifacts if not one.original
-        ),
-        _protocol(setup),
-        context=setup.context,
-        threads=setup.threads,
-        task_limit=setup.task_limit,
-        preprocessing=_preprocessing(source, setup),
-        gates=with_thresholds(default_gates(), setup.thresholds),
-        stress=STRESS_PLANS["quick"] if setup.stress else None,
-        opened=_opened(certificate.record, loaded),
-    )
-
-
-def _opened(record: RunRecord, loaded: Mapping[str, Artifact]) -> tuple[Configuration, ...]:
-    """Each artifact in the way it was opened then, the original first."""
-    results = sorted(record.results, key=lambda one: not one.configuration.artifact.original)
-    return tuple(
-        replace(
-            one.configuration,
-            artifact=replace(loaded[one.label], original=one.configuration.artifact.original),
+def _on_signer(found: Verification) -> Iterator[str]:
+    if not found.trusted:
+        yield (
+            f"The certificate was signed by a key that is not known here ({found.signer}): "
+            "compare that line with the signer's."
         )
-        for one in results
-        if one.label in loaded
-    )
 
 
-def _load(certified: CertifiedArtifact, places: Sequence[Path]) -> Artifact:
-    found = check(certified, places)
-    if found.folder is None or found.problem:
-        raise BadInput(found.problem, "Name the folder of the certified artifact with --artifacts.")
-    return load_artifact(found.folder if certified.entry == "." else found.folder / certified.entry)
-
-
-def _source(original: Artifact, setup: RunSetup, places: Sequence[Path]) -> SourceModel:
-    tasks, text = _data(setup.tasks, places), _data(setup.evaluation, places)
-    return replace(source_model(original.path), tasks=tasks, evaluation=text)
-
-
-def _data(wanted: DataFile | None, places: Sequence[Path]) -> Path | None:
-    """The file or folder of this name and content. Raises BadInput where it is nowhere."""
-    if wanted is None:
-        return None
-    named = (
-        place for folder in places for place in (folder, folder / wanted.name) if place.name == wanted.name
-    )
-    for path in named:
-        if path.exists() and data_file(path) == wanted:
-            return path
-    raise BadInput(
-        f"“{wanted.name}”, with which the quality was judged, was not found with the certified content.",
-        "Name its folder with --artifacts.",
-    )
-
-
-def _protocol(setup: RunSetup) -> Protocol:
-    return Protocol(
-        prompt_tokens=setup.prompt_tokens,
-        new_tokens=setup.new_tokens,
-        looks=setup.looks,
-        restarts=setup.restarts,
-        idle_s=setup.idle_s,
-        arm_s=setup.arm_s,
-        token_arm_s=setup.token_arm_s,
-        confidence=setup.confidence,
-        resamples=setup.resamples,
-        seed=setup.seed,
-    )
-
-
-def _preprocessing(source: SourceModel, setup: RunSetup) -> Preprocessing | None:
-    if setup.preprocessing is not None:
-        return setup.preprocessing
-    if source.tasks is None or not (setup.mean or setup.std):
-        return None
-    first = read_images(source.tasks).load(slice(0, 1))[0]
-    return preprocessing_for(
-        source.profile.inputs[0], first, mean=setup.mean or (0.0,), std=setup.std or (1.0,)
-    )
+def _on_verdicts(judged: Sequence[Judgement]) -> Iterator[str]:
+    changed = [one.sentence for one in judged if one.changed]
+    yield from changed
+    if judged and not changed:
+        yield f"All {len(judged)} verdicts of the gates are as they were."
 
 
 def _remarks(before: RunRecord, after: RunRecord, found: Sequence[Agreement]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import hashlib
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,6 +80,10 @@ def setup_of(comparison: Comparison) -> RunSetup:
         preprocessing=prepared,
         thresholds={name: gate.threshold for name, gate in comparison.gates.items()},
         stress=comparison.stress is not None,
+        stress_plan=asdict(comparison.stress) if comparison.stress else {},
+        energy=comparison.energy,
+        grid=comparison.grid,
+        calibration=data_file(source.calibration),
         versions={"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
     )
 

@@ -36,7 +36,7 @@ from backends.domain.errors import BadInput, EdgewrightError
 from backends.domain.events import Log
 from backends.domain.metric import TokenWorkload, Workload
 from backends.domain.model import SourceModel
-from backends.domain.result import RESUMABLE, ConfigurationResult, Reading, RunRecord, Stage
+from backends.domain.result import RESUMABLE, ConfigurationResult, Reading, RunRecord, RunSetup, Stage
 from backends.frameworks import registry
 from backends.frameworks.base import EngineHandle, JobContext, Manifest
 from backends.optimization import search, stages
@@ -129,10 +129,15 @@ def optimize(
     A framework or precision that fails costs its attempt only. Raises JobCancelled; what was found until then
     is in the history.
     """
-    setup = setup_of(wanted.comparison)
+    setup = _setup(wanted)
     request = {"optimization": to_plain(wanted)}
     run_id = history.start(wanted.comparison.source.name, this_machine(), setup=setup, request=request)
     return _run(wanted, job, history, run_id, (), on_stage, on_start, gate)
+
+
+def _setup(wanted: Optimization) -> RunSetup:
+    choices = tuple((one.framework, one.precision) for one in wanted.choices)
+    return replace(setup_of(wanted.comparison), choices=choices)
 
 
 def resume(
@@ -155,7 +160,7 @@ def resume(
     if "optimization" not in request:
         raise BadInput(f"The run {run_id} is no optimization in stages.", "Try “edgewright bench --resume”.")
     wanted = from_plain(request["optimization"], Optimization)
-    check_unchanged(setup_of(wanted.comparison), record)
+    check_unchanged(_setup(wanted), record)
     for stage in record.stages:
         if stage.result is not None and not stage.result.configuration.artifact.path.exists():
             gone = stage.result.configuration.artifact.path
@@ -338,7 +343,7 @@ class _Pipeline:
         return told
 
     def _amend(self, said: Sequence[str], configurations: Sequence[Configuration]) -> None:
-        hashed = with_hashes(setup_of(self.wanted.comparison), configurations, self.job)
+        hashed = with_hashes(_setup(self.wanted), configurations, self.job)
         notes = (*self.shared.material.notes, *said)
         self.shared.history.amend(self.shared.run_id, hashed, notes)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
-from backends.actions.bench import DEPTHS
 from backends.actions.keeping import chosen_weights
+from backends.actions.repeating import commands
 from backends.benchmarking import metrics
 from backends.benchmarking.diagnosis import Case, diagnose, rules, suggestion_for
 from backends.benchmarking.statistics import groups_told_apart
@@ -17,12 +16,12 @@ from backends.benchmarking.summary import pair_ratios
 from backends.domain.errors import BadInput
 from backends.domain.gate import QUALITY_GATES, Verdict
 from backends.domain.metric import Interval, TokenMeasurement
-from backends.domain.result import ConfigurationResult, Reading, RunRecord, RunSetup, Stage
+from backends.domain.result import ConfigurationResult, Reading, RunRecord, Stage
 from backends.optimization.choosing import preferred
 from backends.optimization.gates import overall
 from backends.optimization.stages import Link, Outcome, Step, main_comparison, waterfall
 from backends.reporting.account import Account, Advice, PairRatio, Pick, Ranking, StageLine, label_of
-from backends.reporting.discreet import discreet, short_name
+from backends.reporting.discreet import discreet
 from backends.reporting.figures import EXACTLY_ONE, compared, quality_kept, rates_of
 from backends.reporting.report import PrintedReport, html_report, printed_report
 from backends.reporting.words import RATES
@@ -99,45 +98,6 @@ def _line(stage: Stage, link: Link | None) -> StageLine:
 def _stage_metric(record: RunRecord) -> str:
     found = (one for stage in record.stages if stage.result and (one := main_comparison(stage.result)))
     return next((RATES[one.metric][0] for one in found if one.metric in RATES), "")
-
-
-def commands(record: RunRecord) -> tuple[str, ...]:
-    """The command that measures the same again, with names in place of paths."""
-    setup = record.setup
-    if setup is None or not record.results:
-        return ()
-    if record.stages:
-        return (shlex.join(_optimize_words(record, setup)),)
-    words = ["edgewright", "bench", *(short_name(one.configuration.artifact) for one in record.results)]
-    return (shlex.join(words + _rules(setup)),)
-
-
-def _optimize_words(record: RunRecord, setup: RunSetup) -> list[str]:
-    """The stages again, of the choice that came out best."""
-    original = record.stages[0].result or record.results[0]
-    words = ["edgewright", "optimize", short_name(original.configuration.artifact)]
-    made = [one for one in record.stages if one.name == Step.QUANTIZATION and one.result is not None]
-    best = next((one for one in made if one.verdict == Outcome.KEPT), made[0] if made else None)
-    if best is not None and best.result is not None:
-        artifact = best.result.configuration.artifact
-        words += ["--framework", artifact.framework, "--precision", artifact.precision]
-    return words + _rules(setup)
-
-
-def _rules(setup: RunSetup) -> list[str]:
-    words = ["--depth", _depth(setup)]
-    words += ["--data", setup.tasks.name] if setup.tasks else []
-    words += ["--text", setup.evaluation.name] if setup.evaluation else []
-    words += ["--threads", str(setup.threads)] if setup.threads else []
-    for name, values in (("--mean", setup.mean), ("--std", setup.std)):
-        words += [name, ",".join(f"{value:g}" for value in values)] if values else []
-    return words
-
-
-def _depth(setup: RunSetup) -> str:
-    """The named depth with the same looks and restarts; else the nearest, which is the thorough one."""
-    same = (name for name, p in DEPTHS.items() if (p.looks, p.restarts) == (setup.looks, setup.restarts))
-    return next(same, "thorough")
 
 
 def pairs(readings: Sequence[Reading]) -> tuple[PairRatio, ...]:

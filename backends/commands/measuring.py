@@ -40,17 +40,12 @@ def add(add_command: AddCommand) -> None:
         metavar="NAME=VALUE",
         help="an option of opening, for the frameworks that know it; “frameworks --json” lists them",
     )
-    bench.add_argument(
-        "--energy",
-        choices=("counters", "battery", "off"),
-        default="counters",
-        help="read energy counters; battery: a discharge of ten minutes each, where there are none",
-    )
-    bench.add_argument("--grid", default="world", help="country code of the electricity, for its carbon")
+    add_energy(bench)
     bench.add_argument("--depth", choices=("quick", "standard", "thorough"), default="quick")
     bench.add_argument(
         "--stress", action="store_true", help="many sessions, long context, repeated loading as well"
     )
+    bench.add_argument("--questions", type=int, metavar="N", help="ask at most so many of the tasks")
     add_gates(bench)
     demo = add_command("demo", _demo, "the whole main job on the bundled models", _demo_text)
     demo.add_argument("--keep", type=Path, help="folder in which the artifacts stay")
@@ -68,15 +63,28 @@ def add_gates(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="judge by another threshold, such as decode_speed=1.5",
+        help="judge by another threshold, such as decode_speed=1.5; “usual” leaves out those of the settings",
     )
 
 
-def gates_of(arguments: argparse.Namespace) -> Gates:
-    """The user's gates with the thresholds that were named. Raises BadInput."""
-    from backends.actions.keeping import chosen_gates
+def add_energy(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--energy",
+        choices=("counters", "battery", "off"),
+        default="counters",
+        help="read energy counters; battery: a discharge of ten minutes each, where there are none",
+    )
+    command.add_argument("--grid", default="world", help="country code of the electricity, for its carbon")
 
-    return chosen_gates(dict(_threshold(text) for text in arguments.gate))
+
+def gates_of(arguments: argparse.Namespace) -> Gates:
+    """The user's gates, or the usual ones, with the thresholds that were named. Raises BadInput."""
+    from backends.actions.keeping import chosen_gates
+    from backends.actions.repeating import USUAL
+    from backends.optimization.gates import default_gates, with_thresholds
+
+    named = dict(_threshold(text) for text in arguments.gate if text != USUAL)
+    return with_thresholds(default_gates(), named) if USUAL in arguments.gate else chosen_gates(named)
 
 
 def _threshold(text: str) -> tuple[str, float]:
@@ -117,6 +125,7 @@ def _bench(arguments: argparse.Namespace, job: Context) -> Any:
         stress=arguments.stress,
         gates=gates_of(arguments),
         load=options_of(arguments.load),
+        task_limit=arguments.questions,
     )
     return cli_text.run_document(record)
 

@@ -12,7 +12,7 @@ from backends import cli_text
 from backends.cli_run import run_text, wrapped
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand
-from backends.commands.measuring import add_gates, floats, gates_of
+from backends.commands.measuring import add_energy, add_gates, floats, gates_of
 from backends.commands.sourcing import named
 from backends.domain.errors import BadInput
 from backends.jobs.context import Context
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from backends.actions.compare import Comparison
     from backends.actions.optimize import Optimization
     from backends.domain.model import SourceModel
+    from backends.workflow.wizard import Choice
 
 
 def add(add_command: AddCommand) -> None:
@@ -31,8 +32,15 @@ def add(add_command: AddCommand) -> None:
         _text,
     )
     command.add_argument("model", type=Path, nargs="?")
-    command.add_argument("--framework", default="", help="without it: what is recommended for this machine")
-    command.add_argument("--precision", default="", help="of the framework; without it its usual one")
+    command.add_argument(
+        "--framework", action="append", default=[], help="without it: what is recommended for this machine"
+    )
+    command.add_argument(
+        "--precision",
+        action="append",
+        default=[],
+        help="of the framework; without it its usual one. Several frameworks need one each",
+    )
     command.add_argument("--candidates", type=int, default=1, help="how many of those recommended are tried")
     command.add_argument("--target", default="this", help="this, android, ios, intel_server, …")
     command.add_argument("--depth", choices=("quick", "standard", "thorough"), default="quick")
@@ -44,6 +52,7 @@ def add(add_command: AddCommand) -> None:
     command.add_argument("--std", type=floats, help="per channel, of pixels scaled to 0..1")
     command.add_argument("--threads", type=int, default=0, help="to begin with")
     command.add_argument("--no-stress", action="store_true", help="leave the stress run out")
+    add_energy(command)
     add_gates(command)
     command.add_argument("--resume", default="", metavar="RUN", help="go on with a run that was cut off")
     command.add_argument("--report", type=Path, metavar="FILE.html|.pdf", help="write the report as well")
@@ -68,17 +77,33 @@ def _optimize(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
 
 def _wanted(arguments: argparse.Namespace, job: Context) -> Optimization:
     from backends.actions.assess import assess
-    from backends.actions.optimize import Optimization, choose
+    from backends.actions.optimize import Optimization
     from backends.storage.paths import app_paths
 
     if arguments.model is None:
         raise BadInput("Which model?", "Name one, or a run that was cut off with --resume.")
     source = _with_data(assess(named(arguments.model, job), job), arguments)
-    choices = choose(
-        source, job, arguments.framework, arguments.precision, arguments.target, arguments.candidates
-    )
+    choices = _choices(source, arguments, job)
     folder = arguments.out or app_paths().artifacts
     return Optimization(_comparison(source, arguments, job), choices, folder, arguments.depth)
+
+
+def _choices(source: SourceModel, arguments: argparse.Namespace, job: Context) -> tuple[Choice, ...]:
+    """Those that are named, in pairs where they are several; else what is recommended."""
+    from backends.actions.optimize import choose
+
+    frameworks, precisions = arguments.framework, arguments.precision
+    if max(len(frameworks), len(precisions)) < 2:
+        framework, precision = "".join(frameworks), "".join(precisions)
+        return choose(source, job, framework, precision, arguments.target, arguments.candidates)
+    if len(frameworks) != len(precisions):
+        raise BadInput(
+            "Several frameworks need a precision each.", "Name --framework and --precision in pairs."
+        )
+    named = zip(frameworks, precisions, strict=True)
+    return tuple(
+        choice for framework, precision in named for choice in choose(source, job, framework, precision)
+    )
 
 
 def _with_data(source: SourceModel, arguments: argparse.Namespace) -> SourceModel:
@@ -93,6 +118,7 @@ def _with_data(source: SourceModel, arguments: argparse.Namespace) -> SourceMode
 def _comparison(source: SourceModel, arguments: argparse.Namespace, job: Context) -> Comparison:
     from backends.actions.bench import preprocessing_of
     from backends.actions.optimize import comparison_at
+    from backends.benchmarking.grid import grid_of
 
     usual = comparison_at(arguments.depth, source, job)
     return replace(
@@ -100,6 +126,8 @@ def _comparison(source: SourceModel, arguments: argparse.Namespace, job: Context
         threads=arguments.threads,
         preprocessing=preprocessing_of(source, arguments.data, arguments.mean, arguments.std),
         gates=gates_of(arguments),
+        energy=arguments.energy,
+        grid=grid_of(arguments.grid).code,
         stress=None if arguments.no_stress else usual.stress,
     )
 

@@ -165,6 +165,11 @@ class RunSetup:
     stress: bool = False  # a stress run was asked for
     preprocessing: Preprocessing | None = None  # of the images quality was judged with
     token_arm_s: float = 0.0  # a generation was repeated until so much time had passed
+    stress_plan: Mapping[str, int] = field(default_factory=dict)  # how hard the stress run was
+    energy: str = ""  # "counters", "battery" or "off"; "": an older version, which did not keep it
+    grid: str = ""  # code of the grid that carbon was reckoned with
+    calibration: DataFile | None = None
+    choices: tuple[tuple[str, str], ...] = ()  # framework and precision, that an optimization tried
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 Two rates of different days or machines say nothing; a ratio was taken within pairs each time. Two figures
 agree where their intervals overlap. Memory, one reading, agrees within ``MEMORY_TOLERANCE``.
+Verdicts contradict each other only as pass and fail: an inconclusive one decides nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from backends.domain.gate import Verdict
 from backends.domain.metric import Interval, peak_share
 from backends.domain.result import ConfigurationResult, RunRecord
 from backends.reporting import words
@@ -43,6 +45,48 @@ class Agreement:
         now = _span(self.after) if self.after else words.NOT_MEASURED
         verb = "agrees" if self.agrees else "does not agree"
         return f"{self.label}, {self.measure}: {_span(self.before)} then, {now} now; {verb}."
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A gate's verdicts on one configuration. ``after`` is ``None`` where it was not judged this time."""
+
+    label: str
+    gate: str  # its title
+    before: Verdict
+    after: Verdict | None
+
+    @property
+    def changed(self) -> bool:
+        return self.before is not self.after
+
+    @property
+    def contradicts(self) -> bool:
+        return self.changed and {self.before, self.after} == {Verdict.PASS, Verdict.FAIL}
+
+    @property
+    def sentence(self) -> str:
+        if not self.changed:
+            return f"{self.label}, {self.gate}: {self.before}, as before."
+        now = self.after or Verdict.NOT_MEASURED
+        what = "does not agree" if self.contradicts else "that contradicts nothing"
+        return f"{self.label}, {self.gate}: {self.before} then, {now} now; {what}."
+
+
+def judgements(before: RunRecord, after: RunRecord) -> tuple[Judgement, ...]:
+    """One for each gate that judged a candidate then, stability and the stress run among them."""
+    then, now = _verdicts(before), _verdicts(after)
+    return tuple(
+        Judgement(label, title, verdict, now.get((label, title))) for (label, title), verdict in then.items()
+    )
+
+
+def _verdicts(record: RunRecord) -> dict[tuple[str, str], Verdict]:
+    return {
+        (label_of(one), words.gate_title(judged.gate)): judged.verdict
+        for one in record.results
+        for judged in one.gates
+    }
 
 
 def agreements(before: RunRecord, after: RunRecord) -> tuple[Agreement, ...]:

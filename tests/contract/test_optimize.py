@@ -74,6 +74,7 @@ def test_cut_off_resumed_certified(home: Path, capsys: pytest.CaptureFixture[str
     record = history.run(run_id)
     assert record.stages[:3] == cut.stages, "what was decided is not measured again"
     assert record.setup is not None and record.setup.thresholds["inference_speed"] == 0.01
+    assert record.setup.choices == (("onnxruntime", "INT8_STATIC"),)
 
     (best,) = (one for one in record.results if not one.configuration.artifact.original)
     gates = {gate.gate.name: gate for gate in best.gates}

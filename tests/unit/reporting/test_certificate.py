@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 from backends.actions import certificate as action
 from backends.actions.artifacts import DESCRIPTION
 from backends.domain.errors import BadInput
+from backends.domain.gate import Verdict
 from backends.domain.metric import Interval
-from backends.reporting.agreement import Agreement, agreements
+from backends.domain.result import RunRecord
+from backends.jobs.context import Context
+from backends.reporting.agreement import Agreement, agreements, judgements
 from backends.reporting.canonical import canonical, strict
 from backends.reporting.certificate import PURPOSE, Certificate, opened
 from backends.reporting.keys import KeyRing, public_text
@@ -314,3 +317,55 @@ def test_a_rerun_agrees_by_its_ratios() -> None:
     assert Agreement("a", "b", wide, wide).is_vague
     gone = agreements(record, replace(record, results=()))
     assert gone and not any(one.agrees for one in gone) and "not measured now" in gone[0].sentence
+
+
+def _judged(verdict: Verdict) -> RunRecord:
+    """The made-up run with every gate's verdict replaced."""
+    record = made_up_run()
+    return replace(
+        record,
+        results=tuple(
+            replace(one, gates=tuple(replace(gate, verdict=verdict) for gate in one.gates))
+            for one in record.results
+        ),
+    )
+
+
+def test_only_pass_and_fail_contradict_each_other() -> None:
+    passed, failed, undecided = map(_judged, (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE))
+    titles = {one.gate for one in judgements(passed, passed)}
+    assert {"Stability", "Stress run"} <= titles
+    assert not any(one.changed for one in judgements(passed, passed))
+    assert all(one.contradicts for one in judgements(passed, failed))
+    assert "pass then, fail now; does not agree" in judgements(passed, failed)[0].sentence
+    for before, after in ((passed, undecided), (undecided, failed), (failed, replace(failed, results=()))):
+        assert all(one.changed and not one.contradicts for one in judgements(before, after))
+    assert (
+        "not measured now; that contradicts nothing"
+        in judgements(failed, replace(failed, results=()))[0].sentence
+    )
+
+
+def test_a_verdict_that_contradicts_ends_agreement() -> None:
+    record = made_up_run()
+    same = agreements(record, record)
+    assert action.Rerun(
+        record, same, (), judgements(_judged(Verdict.PASS), _judged(Verdict.INCONCLUSIVE))
+    ).agrees
+    assert not action.Rerun(record, same, (), judgements(_judged(Verdict.PASS), _judged(Verdict.FAIL))).agrees
+
+
+def test_a_repetition_says_that_the_signer_is_not_known(
+    paper: Path, ring: KeyRing, tmp_path: Path, stored: tuple[History, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The measuring is simulated here; the real repetition is among the contract tests."""
+    history, run_id = stored
+    monkeypatch.setattr(action, "composed", lambda *_: None)
+    monkeypatch.setattr(action, "compare", lambda *_: history.run(run_id))
+    job, folders = Context(lambda _: None), [tmp_path / "models"]
+    stranger = KeyRing(tmp_path / "elsewhere")
+    told = action.rerun(paper, folders, job, history, stranger).remarks
+    assert "not known here" in told[0] and verify(paper, [], stranger).signer in told[0]
+    mine = action.rerun(paper, folders, job, history, ring).remarks
+    assert not any("not known here" in one for one in mine)
+    assert any("verdicts of the gates are as they were" in one for one in mine)

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.actions.report import account_of, commands, pairs, write_report
+from backends.actions.repeating import commands
+from backends.actions.report import account_of, pairs, write_report
 from backends.benchmarking.grid import grid_of
 from backends.domain.energy import DomainEnergy, EnergyReading
 from backends.domain.errors import BadInput, JobFailed

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from backends.actions.report import account_of, commands
+from backends.actions.repeating import commands
+from backends.actions.report import account_of
 from backends.domain.metric import Interval
 from backends.domain.result import Stage
 from backends.reporting.charts import charts

@@ -1,0 +1,122 @@
+"""The command that measures a stored run again, with the names of files in place of their paths."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+from backends.actions.bench import DEPTHS
+from backends.actions.measuring import COUNTERS
+from backends.benchmarking.grid import WORLD
+from backends.domain.artifact import LoadOptions, Option
+from backends.domain.result import ConfigurationResult, RunRecord, RunSetup, Stage
+from backends.optimization.gates import default_gates
+from backends.optimization.stages import Outcome, Step
+from backends.reporting.discreet import short_name
+
+USUAL = "usual"  # --gate usual: the product's own thresholds, whatever the settings of a machine say
+
+
+def commands(record: RunRecord) -> tuple[str, ...]:
+    """None for a run that is too old, and for one that the words of the command line cannot repeat.
+
+    Such a one, whose artifacts were each opened in their own way, is repeated from its certificate.
+    """
+    setup = record.setup
+    if setup is None or not record.results:
+        return ()
+    if record.stages:
+        return (shlex.join(_optimize_words(record, setup)),)
+    load = _common_load(record.results, setup.threads)
+    if load is None:
+        return ()
+    words = ["edgewright", "bench", *(short_name(one.configuration.artifact) for one in record.results)]
+    words += [*_rules(setup), *(["--stress"] if setup.stress else [])]
+    words += ["--questions", str(setup.task_limit)] if setup.task_limit else []
+    return (shlex.join([*words, *_repeated("--load", (f"{n}={_spelled(v)}" for n, v in load.items()))]),)
+
+
+def _common_load(results: Sequence[ConfigurationResult], threads: int) -> Mapping[str, Option] | None:
+    """Options of opening that, given to all who know them, open each as it was; ``None`` without such.
+
+    Artifacts of one framework know the same options, so they have to have been opened with the same.
+    """
+    merged: dict[str, Option] = {}
+    ways: dict[str, LoadOptions] = {}
+    for one in (result.configuration for result in results):
+        way = ways.setdefault(one.artifact.framework, one.load)
+        clash = any(merged.get(name, value) != value for name, value in one.load.options.items())
+        usual = (one.load.device, one.load.threads) == (LoadOptions().device, threads)
+        if clash or way != one.load or not usual:
+            return None
+        merged |= one.load.options
+    return merged
+
+
+def _spelled(value: Option) -> str:
+    """As the command line reads it back with the same type: text that looks like a number is quoted."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    try:
+        json.loads(value)
+    except ValueError:
+        return value
+    return json.dumps(value)
+
+
+def _optimize_words(record: RunRecord, setup: RunSetup) -> list[str]:
+    """The stages again, of everything that was tried in them."""
+    original = record.stages[0].result or record.results[0]
+    words = ["edgewright", "optimize", short_name(original.configuration.artifact)]
+    for framework, precision in setup.choices or _best_choice(record.stages):
+        words += ["--framework", framework, "--precision", precision]
+    words += ["--calibration", setup.calibration.name] if setup.calibration else []
+    return words + _rules(setup) + ([] if setup.stress else ["--no-stress"])
+
+
+def _best_choice(stages: Sequence[Stage]) -> Iterator[tuple[str, str]]:
+    """Of a run of an older version, which did not keep what it was asked to try."""
+    made = [one for one in stages if one.name == Step.QUANTIZATION and one.result is not None]
+    best = next((one for one in made if one.verdict == Outcome.KEPT), made[0] if made else None)
+    if best is not None and best.result is not None:
+        artifact = best.result.configuration.artifact
+        yield artifact.framework, artifact.precision
+
+
+def _rules(setup: RunSetup) -> list[str]:
+    words = ["--depth", depth_of(setup)]
+    words += ["--data", setup.tasks.name] if setup.tasks else []
+    words += ["--text", setup.evaluation.name] if setup.evaluation else []
+    words += ["--threads", str(setup.threads)] if setup.threads else []
+    for name, values in (("--mean", setup.mean), ("--std", setup.std)):
+        words += [f"{name}={','.join(map(_number, values))}"] if values else []
+    words += ["--energy", setup.energy] if setup.energy not in ("", COUNTERS) else []
+    words += ["--grid", setup.grid] if setup.grid not in ("", WORLD) else []
+    return [*words, *_repeated("--gate", _gates(setup.thresholds))]
+
+
+def _gates(thresholds: Mapping[str, float]) -> Iterator[str]:
+    usual = {name: gate.threshold for name, gate in default_gates().items()}
+    if thresholds:
+        yield USUAL
+    for name, threshold in thresholds.items():
+        if threshold != usual.get(name):
+            yield f"{name}={_number(threshold)}"
+
+
+def _number(value: float) -> str:
+    """The shortest spelling that is read back as the same number."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
+def _repeated(option: str, values: Iterator[str]) -> Iterator[str]:
+    for value in values:
+        yield from (option, value)
+
+
+def depth_of(setup: RunSetup) -> str:
+    """The named depth with the same looks and restarts; else the nearest, which is the thorough one."""
+    same = (name for name, p in DEPTHS.items() if (p.looks, p.restarts) == (setup.looks, setup.restarts))
+    return next(same, "thorough")

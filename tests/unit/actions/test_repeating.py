@@ -1,0 +1,152 @@
+"""The command that stands in a report, read by the real parser, asks for what the run was asked for."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends import cli
+from backends.actions.bench import DEPTHS
+from backends.actions.certified import _stress_plan
+from backends.actions.compare import Comparison
+from backends.actions.keeping import setup_of
+from backends.actions.repeating import commands
+from backends.benchmarking.grid import grids
+from backends.commands.adding import options_of
+from backends.commands.measuring import gates_of
+from backends.commands.optimizing import _choices
+from backends.domain.artifact import Configuration, LoadOptions
+from backends.domain.result import ConfigurationResult, DataFile, RunRecord, RunSetup, Stage
+from backends.optimization.gates import default_gates, with_thresholds
+from backends.optimization.stress import STRESS_PLANS, StressPlan
+from backends.storage.paths import app_paths
+from backends.storage.settings import Settings, write_settings
+from backends.workflow.wizard import Choice
+from tests.unit.samples import artifact, source
+
+NAMES = st.from_regex(r"[A-Za-z_ ,“]{1,9}\.(txt|jsonl)", fullmatch=True)
+OPTIONS = st.dictionaries(
+    st.from_regex(r"[a-z_]{1,9}", fullmatch=True),
+    st.booleans() | st.integers(-9, 99) | st.floats(-2, 2) | st.text("Q8_0true .", min_size=1, max_size=6),
+)
+THRESHOLDS = st.dictionaries(st.sampled_from(sorted(default_gates())), st.floats(0, 3), max_size=3)
+PIXELS = st.tuples(st.floats(-2, 2), st.floats(0.001, 2))
+DATA = NAMES.map(lambda name: DataFile(name, "0" * 64))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def settings_of_another_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The command means the same where the settings judge by thresholds of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGEWRIGHT_HOME", str(tmp_path_factory.mktemp("home")))
+        write_settings(app_paths().settings, Settings(gate_thresholds={"memory": 0.123, "stability": 0.321}))
+        yield
+
+
+@st.composite
+def asked(draw: st.DrawFn, load: bool) -> tuple[Comparison, RunSetup]:
+    depth = draw(st.sampled_from(sorted(DEPTHS)))
+    threads = draw(st.integers(0, 64))
+    way = LoadOptions(threads=threads, options=draw(OPTIONS) if load else {})
+    opened = tuple(Configuration(artifact(original=first), way) for first in (True, False))
+    comparison = Comparison(
+        source(),
+        opened[0].artifact,
+        (opened[1].artifact,),
+        DEPTHS[depth],
+        threads=threads,
+        task_limit=draw(st.none() | st.integers(1, 9999)),
+        gates=with_thresholds(default_gates(), draw(THRESHOLDS)),
+        stress=STRESS_PLANS[depth] if draw(st.booleans()) else None,
+        energy=draw(st.sampled_from(("counters", "battery", "off"))),
+        grid=draw(st.sampled_from(sorted(grids()))),
+        opened=opened,
+    )
+    setup = replace(
+        setup_of(comparison),
+        mean=draw(st.just(()) | PIXELS),
+        std=draw(st.just(()) | PIXELS),
+        tasks=draw(st.none() | DATA),
+        evaluation=draw(st.none() | DATA),
+        calibration=draw(st.none() | DATA),
+    )
+    return comparison, setup
+
+
+def record_of(comparison: Comparison, setup: RunSetup, **more: Any) -> RunRecord:
+    results = tuple(ConfigurationResult(one) for one in comparison.configurations())
+    return RunRecord("r", "2026", "model", results, setup=setup, **more)
+
+
+def parsed(record: RunRecord) -> Namespace:
+    (command,) = commands(record)
+    program, *words = shlex.split(command)
+    assert program == "edgewright"
+    return cli._parser().parse_args(words)
+
+
+def assert_same(got: Namespace, comparison: Comparison, setup: RunSetup) -> None:
+    assert DEPTHS[got.depth] == comparison.protocol
+    assert got.threads == comparison.threads
+    assert gates_of(got) == comparison.gates
+    assert (got.energy, got.grid) == (comparison.energy, comparison.grid)
+    assert ((got.mean or ()), (got.std or ())) == (setup.mean, setup.std)
+    for path, known in ((got.data, setup.tasks), (got.text, setup.evaluation)):
+        assert path == (Path(known.name) if known else None)
+
+
+@given(asked(load=True))
+def test_bench_is_asked_for_the_same(drawn: tuple[Comparison, RunSetup]) -> None:
+    comparison, setup = drawn
+    got = parsed(record_of(comparison, setup))
+    assert_same(got, comparison, setup)
+    assert got.stress == (comparison.stress is not None)
+    assert got.questions == comparison.task_limit
+    options = comparison.configurations()[0].load.options
+    assert {name: (type(value), value) for name, value in options_of(got.load).items()} == {
+        name: (type(value), value) for name, value in options.items()
+    }
+
+
+CHOICES = (Choice("llamacpp", "Q4_K_M"), Choice("llamacpp", "Q8_0"), Choice("openvino", "INT4_SYM"))
+
+
+@given(asked(load=False), st.lists(st.sampled_from(CHOICES), min_size=1, max_size=3))
+def test_optimize_is_asked_for_the_same(drawn: tuple[Comparison, RunSetup], tried: list[Choice]) -> None:
+    comparison, setup = drawn
+    setup = replace(setup, choices=tuple((one.framework, one.precision) for one in tried))
+    first = ConfigurationResult(comparison.configurations()[0])
+    got = parsed(record_of(comparison, setup, stages=(Stage("baseline", "kept", (), first),)))
+    assert_same(got, comparison, setup)
+    assert got.no_stress == (comparison.stress is None)
+    assert got.calibration == (Path(setup.calibration.name) if setup.calibration else None)
+    assert _choices(source(), got, None) == tuple(tried)  # type: ignore[arg-type] # named: no job is asked
+
+
+def test_no_command_where_each_was_opened_in_its_own_way() -> None:
+    original, made = artifact(original=True), artifact()
+    ways = (LoadOptions(), LoadOptions(options={"flash_attn": True}))
+    opened = tuple(Configuration(one, way) for one, way in zip((original, made), ways, strict=True))
+    comparison = Comparison(source(), original, (made,), opened=opened)
+    assert commands(record_of(comparison, setup_of(comparison))) == ()
+    other = replace(opened[1], artifact=replace(made, framework="openvino"))
+    apart = replace(comparison, opened=(opened[0], other))
+    assert parsed(record_of(apart, setup_of(apart))).load == ["flash_attn=true"]
+
+
+def test_a_certificate_repeats_the_stress_run_that_was() -> None:
+    hard = StressPlan(sessions=3, loads=9, context=77, new_tokens=5)
+    comparison = Comparison(source(), artifact(original=True), (artifact(),), stress=hard)
+    setup = setup_of(comparison)
+    assert _stress_plan(setup) == hard
+    older = replace(setup, stress_plan={}, looks=DEPTHS["standard"].looks)
+    assert _stress_plan(older) == STRESS_PLANS["standard"]
+    assert _stress_plan(replace(setup, stress=False)) is None

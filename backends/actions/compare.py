@@ -8,9 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from backends.actions.artifacts import size_of
 from backends.actions.keeping import chosen_gates, ending, setup_of, this_machine, with_hashes
 from backends.actions.measuring import COUNTERS, Measuring
+from backends.actions.unchanged import FileMark, Marks, marks, refuse_changed
 from backends.benchmarking.conductor import run
 from backends.benchmarking.grid import WORLD
 from backends.benchmarking.protocol import QUICK, Protocol, unique_labels
@@ -76,7 +76,7 @@ def compare(
     the others go on. Raises JobCancelled; the run is then marked so, with what it had.
     """
     setup = setup_of(comparison)
-    request = {"comparison": to_plain(comparison), "sizes": _sizes(comparison)}
+    request = {"comparison": to_plain(comparison), "marks": to_plain(marks_of(comparison))}
     run_id = history.start(comparison.source.name, this_machine(), setup=setup, request=request)
     on_start(run_id)
     return _measure(comparison, job, history, run_id, setup, gate, on_result)
@@ -101,16 +101,29 @@ def resume(
     if request is None or earlier.setup is None or "comparison" not in request:
         raise BadInput(f"The run {run_id} was stored without what was asked for.", "Measure again.")
     comparison = from_plain(request["comparison"], Comparison)
-    if _sizes(comparison) != request["sizes"]:
-        raise BadInput("A model is no longer the file that was measured.", "Measure again.")
+    refuse_other_files(run_id, history, comparison)
     check_unchanged(setup_of(comparison), earlier)
     history.resume(run_id)
     return _measure(comparison, job, history, run_id, earlier.setup, gate, on_result, earlier)
 
 
-def _sizes(comparison: Comparison) -> dict[str, int]:
-    """Bytes of every model; 0 for one that is not there."""
-    return {str(one.artifact.path): size_of(one.artifact.path) for one in comparison.configurations()}
+def marks_of(comparison: Comparison) -> Marks:
+    """Of the files of every model."""
+    artifacts = [one.artifact for one in comparison.configurations()]
+    profile = comparison.source.profile
+    beside = profile.files if profile.path == comparison.original.path else ()
+    return marks(artifacts, beside)
+
+
+def refuse_other_files(run_id: str, history: History, comparison: Comparison) -> None:
+    """Raises BadInput where a file of a model is no longer as it was when the run began."""
+    request = history.request(run_id) or {}
+    if "marks" not in request:
+        raise BadInput(
+            f"The run {run_id} was stored by an older version, without what tells its files.",
+            "Measure again.",
+        )
+    refuse_changed(from_plain(request["marks"], dict[str, FileMark]), marks_of(comparison))
 
 
 def check_unchanged(now: RunSetup, earlier: RunRecord) -> None:
@@ -152,6 +165,7 @@ class _Run:
         shared, configurations = self.shared, self.shared.comparison.configurations()
         shared.job.emit(Progress(None, "Preparing the work"))
         outcome = self._timed(configurations)
+        refuse_other_files(shared.run_id, shared.history, shared.comparison)
         for result in outcome.results:
             self._store(result)
         said = self.earlier.notes if self.earlier else ()

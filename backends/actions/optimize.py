@@ -17,7 +17,7 @@ from pathlib import Path
 
 from backends.actions.artifacts import load_artifact
 from backends.actions.bench import DEPTHS
-from backends.actions.compare import Comparison, check_unchanged
+from backends.actions.compare import Comparison, check_unchanged, marks_of, refuse_other_files
 from backends.actions.convert import original
 from backends.actions.detect import detect
 from backends.actions.engines import opener
@@ -26,6 +26,7 @@ from backends.actions.measuring import Measuring
 from backends.actions.parts import Parts
 from backends.actions.quantize import known_precision, quantize
 from backends.actions.recommend import recommend_for
+from backends.actions.unchanged import refuse_other_than_made
 from backends.benchmarking import conductor, threads
 from backends.benchmarking.clock import RealClock
 from backends.benchmarking.protocol import Plan
@@ -130,7 +131,7 @@ def optimize(
     is in the history.
     """
     setup = _setup(wanted)
-    request = {"optimization": to_plain(wanted)}
+    request = {"optimization": to_plain(wanted), "marks": to_plain(marks_of(wanted.comparison))}
     run_id = history.start(wanted.comparison.source.name, this_machine(), setup=setup, request=request)
     return _run(wanted, job, history, run_id, (), on_stage, on_start, gate)
 
@@ -160,13 +161,18 @@ def resume(
     if "optimization" not in request:
         raise BadInput(f"The run {run_id} is no optimization in stages.", "Try “edgewright bench --resume”.")
     wanted = from_plain(request["optimization"], Optimization)
+    refuse_other_files(run_id, history, wanted.comparison)
     check_unchanged(_setup(wanted), record)
-    for stage in record.stages:
-        if stage.result is not None and not stage.result.configuration.artifact.path.exists():
-            gone = stage.result.configuration.artifact.path
-            raise BadInput(f"“{gone}”, which the run {run_id} made, is gone.", "Start a new run instead.")
+    for artifact in _made(record.stages):
+        refuse_other_than_made(artifact)
     history.resume(run_id)
     return _run(wanted, job, history, run_id, record.stages, on_stage, on_start, gate)
+
+
+def _made(stages: Sequence[Stage]) -> Iterator[Artifact]:
+    """Each once: several stages open the same artifact in other ways."""
+    made = [one.result.configuration.artifact for one in stages if one.result and not one.result.failure]
+    yield from {one.path: one for one in made}.values()
 
 
 def _run(
@@ -343,6 +349,7 @@ class _Pipeline:
         return told
 
     def _amend(self, said: Sequence[str], configurations: Sequence[Configuration]) -> None:
+        refuse_other_files(self.shared.run_id, self.shared.history, self.wanted.comparison)
         hashed = with_hashes(_setup(self.wanted), configurations, self.job)
         notes = (*self.shared.material.notes, *said)
         self.shared.history.amend(self.shared.run_id, hashed, notes)
@@ -406,7 +413,9 @@ class _Pipeline:
         name = f"{source.name}-{choice.framework}-{choice.precision}-{self.shared.run_id}"
         out = self.wanted.folder / name.replace(" ", "-").lower()
         if out.exists():
-            return load_artifact(out)
+            made = load_artifact(out)
+            refuse_other_than_made(made)
+            return made
         return quantize(source, choice.framework, choice.precision, out, self.parts.aside)
 
     def _unquantized(self, manifest: Manifest) -> str | None:

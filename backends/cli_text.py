@@ -117,6 +117,7 @@ def _energy_row(reading: EnergyReading | None) -> dict[str, Any]:
         "joules": first.joules.estimate if first else None,
         "joules_low": first.joules.low if first else None,
         "joules_high": first.joules.high if first else None,
+        "energy_disturbed": list(reading.disturbances) if reading else [],
         "energy_not_measured": reading.why_not or None if reading else "Nobody asked for it.",
     }
 

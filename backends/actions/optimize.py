@@ -375,14 +375,20 @@ class _Pipeline:
         return replace(self.shared.plan(original, candidates), thresholds=(1.0,), start_up=False)
 
     def _measured(self, step: Step, plan: Plan) -> Measured:
-        """Raw samples are kept under the stage's name, apart from those of the validation."""
+        """Raw samples are kept under the stage's name, apart from those of the validation.
+
+        Energy takes minutes a configuration and decides no stage: the baseline has it, and the validation.
+        """
         shared = self.shared
 
         def keep(reading: Reading) -> None:
             named = replace(reading, comparison=f"{step.value}: {reading.comparison}")
             shared.history.add_reading(shared.run_id, named)
 
-        return conductor.run(plan, shared.surface(lambda result: None, keep))
+        surface = shared.surface(lambda result: None, keep)
+        if step is not Step.BASELINE:
+            surface = replace(surface, counters=None)
+        return conductor.run(plan, surface)
 
     def _make(self, step: Step, choice: Choice, made: list[Configuration], told: list[Stage]) -> None:
         began = time.monotonic()

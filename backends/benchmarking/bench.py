@@ -122,7 +122,17 @@ class Bench:
         return self._apart(
             seat,
             "Energy",
-            lambda handle: energy.measure(handle, seat.label, work, counters, clock, job, surface.grid),
+            lambda handle: energy.measure(
+                handle,
+                seat.label,
+                work,
+                counters,
+                clock,
+                job,
+                surface.open_sampler,
+                surface.limits,
+                surface.grid,
+            ),
         )
 
     def start_up(self, seat: Seat) -> StartUp | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from backends.domain.hardware import EnergyUse
 from backends.domain.metric import Interval
 
 
@@ -34,6 +35,16 @@ class DomainEnergy:
 
 
 @dataclass(frozen=True)
+class EnergyWindow:
+    """What was counted in one window, and what disturbed it: another program's energy is in its counters."""
+
+    uses: tuple[EnergyUse, ...]
+    units: float  # of work; 0 in an idle one
+    flags: tuple[str, ...] = ()
+    counted: bool = True  # False: disturbed, and repeated since; kept, and in no figure
+
+
+@dataclass(frozen=True)
 class EnergyReading:
     """``unit``: "new token" (its share of the prompt included) or "inference"."""
 
@@ -43,6 +54,17 @@ class EnergyReading:
     window_s: float = 0.0
     why_not: str = ""  # a sentence with what would enable it, where nothing was measured
     grid: GridIntensity | None = None
+    readings: tuple[EnergyWindow, ...] = ()  # every window in the order of reading
+
+    @property
+    def disturbances(self) -> tuple[str, ...]:
+        """Of the windows that are in the figures: they were disturbed when they were repeated, too."""
+        return tuple(dict.fromkeys(flag for one in self.readings if one.counted for flag in one.flags))
+
+    @property
+    def repeated(self) -> int:
+        """Windows that were disturbed and measured once more."""
+        return sum(not one.counted for one in self.readings)
 
     @property
     def measured(self) -> bool:

@@ -174,7 +174,22 @@ def energy(account: Account) -> Table | None:
 
     titles = ("{0}, J a {1}", "{0}, idle included", "{0}, idle / busy")
     header = tuple(title.format(name, read[0].unit) for name in domains for title in titles)
-    return _table(account, "Energy", header, cells, _energy_note(read[0]))
+    return _table(account, "Energy", header, cells, _energy_note(read[0]) + _disturbed(account))
+
+
+def _disturbed(account: Account) -> str:
+    """What else drew power while a window was read, in one text for all configurations; "" for nothing."""
+    read = [(label_of(one), one.energy) for one in account.record.results if one.energy]
+    repeated = sum(reading.repeated for _, reading in read)
+    again = (
+        f" {repeated} disturbed window(s) were measured once more, and only the repeat counts."
+        if repeated
+        else ""
+    )
+    still = [f"{label}: {'; '.join(one.disturbances)}" for label, one in read if one.disturbances]
+    return again + (
+        f" Disturbed when repeated as well, so rather too much: {'. '.join(still)}." if still else ""
+    )
 
 
 def _energy_cells(found: DomainEnergy | None) -> tuple[Figure, ...]:

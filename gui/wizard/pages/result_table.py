@@ -153,6 +153,8 @@ def _energy(result: ConfigurationResult) -> Cell:
         )
         for one in reading.domains
     ]
+    disturbed = say(QT_TRANSLATE_NOOP("Measured", "Disturbed: {0}"))
+    tips += [disturbed.format(reason) for reason in reading.disturbances]
     first = reading.domains[0]
     return figure(f"{units.number(first.joules.estimate)}{units.NBSP}J", first.domain, "\n".join(tips))
 

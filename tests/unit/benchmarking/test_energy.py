@@ -12,10 +12,10 @@ from backends.benchmarking.conductor import run
 from backends.benchmarking.grid import grid_of, grids
 from backends.benchmarking.protocol import QUICK, Plan
 from backends.domain.errors import BadInput, JobCancelled
-from backends.domain.hardware import EnergyUse, Fact
+from backends.domain.hardware import Conditions, EnergyUse, Fact
 from backends.domain.metric import TensorWorkload, TokenMeasurement, TokenWorkload
 
-from .fakes import ORIGINAL, World, configuration
+from .fakes import CALM, CALM_LIMITS, ORIGINAL, World, busy_with, configuration
 
 WORK = TokenWorkload(tuple(range(100)), 65)
 IDLE_W, BUSY_W = 5.0, 25.0
@@ -56,7 +56,16 @@ class FakeCounters:
 
 def measured(world: World, counters: FakeCounters, work: object = WORK) -> energy.EnergyReading:
     engine = world.open_engine(configuration())
-    return energy.measure(engine, "x", work, counters, world.clock, world)  # type: ignore[arg-type]
+    return energy.measure(
+        engine,
+        "x",
+        work,  # type: ignore[arg-type]
+        counters,
+        world.clock,
+        world,
+        world.open_sampler,
+        CALM_LIMITS,
+    )
 
 
 def test_idle_is_subtracted_and_both_are_shown() -> None:
@@ -132,6 +141,66 @@ def test_a_run_measures_energy_in_workers_of_its_own() -> None:
     assert original.energy.grid == grid_of("FR")
     assert world.open_now.total() == 0
     assert run(plan, World().surface).results[0].energy is None  # nobody asked
+
+
+def disturbed_at(*windows: int) -> World:
+    """Another program draws 50 W, and works, in the windows of these numbers; the first sample is warm-up."""
+    seen = iter(range(10**6))
+
+    def conditions(arms: int) -> Conditions:
+        return busy_with(60.0) if next(seen) - 1 in windows else CALM
+
+    return World(lambda precision, n: 100.0, conditions=conditions)
+
+
+class Disturbed(FakeCounters):
+    """The other program's joules are in the counters of its window."""
+
+    windows: tuple[int, ...] = ()
+    read: int = -1
+
+    def used(self) -> Fact[tuple[EnergyUse, ...]]:
+        self.read += 1
+        used = super().used()
+        if self.read not in self.windows or used.value is None:
+            return used
+        more = tuple(replace(use, joules=use.joules + 50.0 * use.duration_s) for use in used.value)
+        return replace(used, value=more)
+
+
+@pytest.mark.parametrize("window", [0, 1, 3])
+def test_a_disturbed_window_is_measured_once_more_and_kept_out_of_the_figures(window: int) -> None:
+    calm = measured(world := World(lambda precision, n: 100.0), FakeCounters(world))
+    world = disturbed_at(window)
+    counters = Disturbed(world)
+    counters.windows = (window,)
+    reading = measured(world, counters)
+    assert reading.domains[0].joules.estimate == pytest.approx(calm.domains[0].joules.estimate)
+    assert len(reading.readings) == 5 and reading.repeated == 1 and reading.disturbances == ()
+    (out,) = (one for one in reading.readings if not one.counted)
+    assert out is reading.readings[window] and "60 % of a core" in out.flags[0]
+    assert calm.repeated == 0 and len(calm.readings) == 4
+
+
+def test_disturbed_again_it_counts_and_is_marked() -> None:
+    world = disturbed_at(1, 2)
+    counters = Disturbed(world)
+    counters.windows = (1, 2)
+    reading = measured(world, counters)
+    assert reading.repeated == 1 and len(reading.readings) == 5, "once more, not until it is calm"
+    assert any("60 % of a core" in reason for reason in reading.disturbances)
+    assert reading.domains[0].busy_watts == pytest.approx(BUSY_W + 50.0 / 3)
+
+
+def test_an_idle_cores_frequency_is_no_disturbance() -> None:
+    """The processor clocks down while nothing works; while the engine works, that would be a sign."""
+    world = World(lambda precision, n: 100.0)
+    seen = iter((3e9, 1e9, 3e9, 2e9, 3e9, 3e9))  # warm-up, idle, work …
+    world.conditions = lambda arms: replace(CALM, frequency_hz=next(seen))
+    reading = measured(world, FakeCounters(world))
+    assert reading.readings[0].flags == ()
+    assert [one.counted for one in reading.readings] == [True, True, False, True, True]
+    assert "frequency fell by 33%" in reading.readings[2].flags[0]
 
 
 def test_grams_follow_from_joules() -> None:

@@ -10,10 +10,10 @@ from backends.actions.artifacts import DESCRIPTION, TRANSFORMERS, load_artifact
 from backends.actions.assess import assess
 from backends.actions.compare import Comparison, compare
 from backends.actions.convert import original
+from backends.actions.energy import chosen_energy, chosen_grid
 from backends.actions.keeping import chosen_gates
-from backends.actions.measuring import COUNTERS
 from backends.assessment.source import source_model
-from backends.benchmarking.grid import WORLD, grid_of
+from backends.benchmarking.grid import grid_of
 from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH
 from backends.domain.artifact import Artifact, Configuration, Option
 from backends.domain.errors import BadInput
@@ -42,13 +42,14 @@ def bench(
     depth: str = "quick",
     stress: bool = False,
     gates: Gates | None = None,
-    energy: str = COUNTERS,
-    grid: str = WORLD,
+    energy: str = "",
+    grid: str = "",
     load: Mapping[str, Option] | None = None,
     task_limit: int | None = None,
 ) -> RunRecord:
     """``load``: options of opening, each for those of the frameworks that know it. Raises BadInput.
 
+    ``energy`` and ``grid``: those of the settings where they are not named.
     ``task_limit``: at most so many questions; ``None`` asks all.
     """
     if task_limit is not None and task_limit < 1:
@@ -68,8 +69,8 @@ def bench(
         preprocessing=preprocessing_of(source, data, mean, std),
         gates=gates or chosen_gates(),
         stress=STRESS_PLANS[depth] if stress else None,
-        energy=energy,
-        grid=grid_of(grid).code,
+        energy=energy or chosen_energy(),
+        grid=grid_of(grid or chosen_grid()).code,
     )
     if load:
         comparison = replace(comparison, opened=opened_with(comparison.configurations(), load))

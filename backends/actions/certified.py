@@ -8,8 +8,8 @@ from pathlib import Path
 
 from backends.actions.artifacts import load_artifact
 from backends.actions.compare import Comparison
+from backends.actions.energy import COUNTERS
 from backends.actions.keeping import data_file
-from backends.actions.measuring import COUNTERS
 from backends.actions.repeating import depth_of
 from backends.assessment.source import source_model
 from backends.benchmarking.grid import WORLD

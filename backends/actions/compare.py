@@ -8,11 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from backends.actions.energy import chosen_energy, chosen_grid
 from backends.actions.keeping import chosen_gates, ending, setup_of, this_machine, with_hashes
-from backends.actions.measuring import COUNTERS, Measuring
+from backends.actions.measuring import Measuring
 from backends.actions.unchanged import FileMark, Marks, marks, refuse_changed
 from backends.benchmarking.conductor import run
-from backends.benchmarking.grid import WORLD
 from backends.benchmarking.protocol import QUICK, Protocol, unique_labels
 from backends.benchmarking.summary import Outcome
 from backends.codec import from_plain, to_plain
@@ -46,8 +46,8 @@ class Comparison:
     preprocessing: Preprocessing | None = None
     gates: Gates = field(default_factory=chosen_gates)
     stress: StressPlan | None = None  # a stress run of each artifact
-    energy: str = COUNTERS  # or BATTERY, where there are no counters; or OFF
-    grid: str = WORLD  # where the electricity comes from
+    energy: str = field(default_factory=chosen_energy)  # what reads it
+    grid: str = field(default_factory=chosen_grid)  # where the electricity comes from
     opened: tuple[Configuration, ...] = ()  # the original and the artifacts, where each has its own way
 
     def configurations(self) -> tuple[Configuration, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backends.actions.artifacts import original_artifact
 from backends.actions.compare import Comparison, compare
-from backends.actions.measuring import OFF
+from backends.actions.energy import OFF
 from backends.actions.quantize import quantize
 from backends.assessment.bundled import bundled_models
 from backends.domain.artifact import Artifact

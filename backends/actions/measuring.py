@@ -14,6 +14,7 @@ import psutil
 
 from backends.actions import stress
 from backends.actions.artifacts import files_of
+from backends.actions.energy import BATTERY, OFF
 from backends.actions.engines import opener
 from backends.actions.keeping import known_preprocessing, this_machine
 from backends.actions.material import Material, prepare_material, sample_plan
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from backends.actions.compare import Comparison
 
 BATCH_SIZES = (1, 5, 64)  # of a stress run
-COUNTERS, BATTERY, OFF = ENERGY = ("counters", "battery", "off")  # what reads energy
 
 
 @dataclass

@@ -7,8 +7,6 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from backends.actions.bench import DEPTHS
-from backends.actions.measuring import COUNTERS
-from backends.benchmarking.grid import WORLD
 from backends.domain.artifact import LoadOptions, Option
 from backends.domain.result import ConfigurationResult, RunRecord, RunSetup, Stage
 from backends.optimization.gates import default_gates
@@ -91,8 +89,7 @@ def _rules(setup: RunSetup) -> list[str]:
     words += ["--threads", str(setup.threads)] if setup.threads else []
     for name, values in (("--mean", setup.mean), ("--std", setup.std)):
         words += [f"{name}={','.join(map(_number, values))}"] if values else []
-    words += ["--energy", setup.energy] if setup.energy not in ("", COUNTERS) else []
-    words += ["--grid", setup.grid] if setup.grid not in ("", WORLD) else []
+    words += ["--energy", setup.energy, "--grid", setup.grid] if setup.energy else []
     return [*words, *_repeated("--gate", _gates(setup.thresholds))]
 
 

@@ -71,10 +71,10 @@ def add_energy(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--energy",
         choices=("counters", "battery", "off"),
-        default="counters",
-        help="read energy counters; battery: a discharge of ten minutes each, where there are none",
+        default="",
+        help="read counters (usual), or for ten minutes each what a battery loses, where there are none",
     )
-    command.add_argument("--grid", default="world", help="country code of the electricity, for its carbon")
+    command.add_argument("--grid", default="", help="country code of the electricity, for its carbon")
 
 
 def gates_of(arguments: argparse.Namespace) -> Gates:

@@ -126,8 +126,8 @@ def _comparison(source: SourceModel, arguments: argparse.Namespace, job: Context
         threads=arguments.threads,
         preprocessing=preprocessing_of(source, arguments.data, arguments.mean, arguments.std),
         gates=gates_of(arguments),
-        energy=arguments.energy,
-        grid=grid_of(arguments.grid).code,
+        energy=arguments.energy or usual.energy,
+        grid=grid_of(arguments.grid or usual.grid).code,
         stress=None if arguments.no_stress else usual.stress,
     )
 

@@ -20,6 +20,8 @@ class Settings:
     window_height: int = 800
     benchmark_depth: str = "quick"  # "quick", "standard" or "thorough"
     gate_thresholds: dict[str, float] = field(default_factory=dict)  # of the gates the user has changed
+    energy: str = "counters"  # "counters", "battery" or "off"
+    grid: str = "world"  # code of the grid the electricity comes from
 
 
 def read_settings(path: Path) -> Settings:

@@ -28,7 +28,7 @@ LONGEST_S = 1200
 def headless(folder: Path) -> None:
     """As the command line does it."""
     from backends.actions.compare import Comparison, compare
-    from backends.actions.measuring import OFF
+    from backends.actions.energy import OFF
     from backends.storage.history import History
     from backends.storage.paths import app_paths
     from tests.benchmarks.window_disturbance import bundled_digits

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from backends.actions.artifacts import original_artifact
 from backends.actions.compare import EMULATED, Comparison, compare
-from backends.actions.measuring import OFF
+from backends.actions.energy import OFF
 from backends.assessment.bundled import read_bundle
 from backends.benchmarking.protocol import Protocol
 from backends.domain.errors import BadInput, JobCancelled, JobFailed

@@ -12,7 +12,7 @@ import pytest
 
 from backends.actions.artifacts import original_artifact
 from backends.actions.compare import Comparison, compare, resume
-from backends.actions.measuring import OFF
+from backends.actions.energy import OFF
 from backends.actions.quantize import quantize
 from backends.assessment.bundled import read_bundle
 from backends.benchmarking.protocol import Protocol

@@ -44,6 +44,17 @@ def test_the_depth_of_a_benchmark(page: SettingsPage, services: Services) -> Non
     assert services.settings.value.benchmark_depth == "thorough"
 
 
+def test_what_reads_energy_and_whose_electricity_it_is(page: SettingsPage, services: Services) -> None:
+    card = page.energy
+    assert (card.source.currentData(), card.grid.currentData()) == ("counters", "world")
+    for box, name in ((card.source, "battery"), (card.grid, "FR")):
+        box.setCurrentIndex(box.findData(name))
+        box.activated.emit(box.currentIndex())
+    assert (services.settings.value.energy, services.settings.value.grid) == ("battery", "FR")
+    page.on_enter()
+    assert (card.source.currentData(), card.grid.currentData()) == ("battery", "FR")
+
+
 def test_gates_are_shown_as_people_read_them(page: SettingsPage) -> None:
     assert page.boxes["accuracy"].text() == "95.0 %"
     assert page.boxes["decode_speed"].text() == "2.00×"

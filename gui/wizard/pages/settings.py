@@ -1,4 +1,4 @@
-"""Appearance, how deeply to measure, what the gates ask for, and where things are kept."""
+"""Appearance, how deeply to measure, what reads energy, what the gates ask for, and where things are kept."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from gui.widgets.units import size
 from gui.wizard.page import Page
 from gui.wizard.pages.folders import open_folder
 from gui.wizard.pages.measured_words import COUNTS, PARTS, gate_name
+from gui.wizard.pages.settings_energy import EnergyCard
 
 if TYPE_CHECKING:
     from gui.app import Services
@@ -48,7 +49,8 @@ class SettingsPage(Page):
             )
         )
         self.depths = self._choices(self._depth_texts())
-        for card in (self._appearance(), self._depth(), self._gates(), self._folders()):
+        self.energy = EnergyCard(services)
+        for card in (self._appearance(), self._depth(), self.energy, self._gates(), self._folders()):
             grid.addWidget(card)
         self.add(grid)
         self.end()
@@ -68,6 +70,7 @@ class SettingsPage(Page):
         value = self._services.settings.value
         for name, button in (*self.schemes.items(), *self.depths.items()):
             button.setChecked(name in (value.theme, value.benchmark_depth))
+        self.energy.read()
         thresholds = known_thresholds(value.gate_thresholds)
         for name, box in self.boxes.items():
             gate = default_gates()[name]

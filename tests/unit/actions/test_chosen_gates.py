@@ -65,3 +65,11 @@ def test_of_several_decisions_the_gate_takes_its_own() -> None:
     judged = evaluate(Evidence(result(comparisons=(two, one_and_a_half))), gates)
     speed = next(found for found in judged if found.gate.name == "decode_speed")
     assert "About 7 more would decide." in speed.evidence
+
+
+def test_the_settings_name_what_reads_energy() -> None:
+    assert (asked().energy, asked().grid) == ("counters", "world")
+    write_settings(app_paths().settings, Settings(energy="battery", grid="FR"))
+    assert (asked().energy, asked().grid) == ("battery", "FR")
+    write_settings(app_paths().settings, Settings(energy="a wheel", grid="Atlantis"))
+    assert (asked().energy, asked().grid) == ("counters", "world")

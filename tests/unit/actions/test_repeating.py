@@ -47,7 +47,8 @@ def settings_of_another_machine(tmp_path_factory: pytest.TempPathFactory) -> Ite
     """The command means the same where the settings judge by thresholds of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGEWRIGHT_HOME", str(tmp_path_factory.mktemp("home")))
-        write_settings(app_paths().settings, Settings(gate_thresholds={"memory": 0.123, "stability": 0.321}))
+        own = Settings(gate_thresholds={"memory": 0.123, "stability": 0.321}, energy="battery", grid="NO")
+        write_settings(app_paths().settings, own)
         yield
 
 

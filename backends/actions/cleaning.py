@@ -29,7 +29,7 @@ DAY_S = 86_400.0
 class Kept:
     """One thing on the disk. ``runs``: stored runs that need it; ``in_use``: perhaps, by another program."""
 
-    kind: str  # "artifact", "conversion", "download", "half-made"
+    kind: str  # "artifact", "conversion", "download", "reference", "half-made"
     name: str  # what it is: "stories260k, llama.cpp Q8_0"; of what does not tell, the folder's
     path: Path
     size_bytes: int
@@ -75,6 +75,7 @@ def _everything(paths: AppPaths) -> Iterator[Kept]:
         ("artifact", paths.artifacts),
         ("conversion", paths.conversions),
         ("download", paths.data / "hub"),
+        ("reference", paths.references),
     ):
         for path in sorted(root.iterdir()) if root.is_dir() else ():
             half = path.name.startswith(PARTIAL)

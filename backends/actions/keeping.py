@@ -99,13 +99,13 @@ def with_hashes(setup: RunSetup, configurations: Sequence[Configuration], job: J
     """Hashed after measuring: before, it would pull the files into the cache and make a cold load warm."""
     labels = unique_labels(tuple(configurations))
     known = {
-        label: one.artifact.hashes or _model_hashes(one.artifact, job)
+        label: one.artifact.hashes or model_hashes(one.artifact, job)
         for label, one in zip(labels, configurations, strict=True)
     }
     return replace(setup, hashes=known)
 
 
-def _model_hashes(artifact: Artifact, job: JobContext) -> Mapping[str, str]:
+def model_hashes(artifact: Artifact, job: JobContext) -> Mapping[str, str]:
     """In a process of its own, as all reading of models; empty where a file cannot be read."""
     try:
         return inspect(artifact.path, artifact.format, job).hashes

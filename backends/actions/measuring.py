@@ -16,7 +16,7 @@ from backends.actions import stress
 from backends.actions.artifacts import files_of
 from backends.actions.energy import BATTERY, OFF
 from backends.actions.engines import opener
-from backends.actions.keeping import known_preprocessing, this_machine
+from backends.actions.keeping import known_preprocessing, model_hashes, this_machine
 from backends.actions.material import Material, prepare_material, sample_plan
 from backends.benchmarking.bench import Surface
 from backends.benchmarking.clock import RealClock
@@ -40,7 +40,9 @@ from backends.hardware.system import RealSystem
 from backends.optimization.gates import Evidence, evaluate, speed_thresholds
 from backends.optimization.security import inspect_files
 from backends.quality import harness
+from backends.quality.kept import reference_name
 from backends.storage.history import History
+from backends.storage.paths import app_paths
 
 if TYPE_CHECKING:
     from backends.actions.compare import Comparison
@@ -242,10 +244,19 @@ class _Judge:
         material = self._material.language
         assert material is not None
         if artifact.original:
-            kept = self._scratch / "reference.npz"
-            quality, self._language = harness.judge_language_original(engine, material, kept, self._job)
+            kept = self._reference(engine, artifact)
+            quality, self._language = harness.judge_language_original(engine, material, kept, self._job, True)
             return quality
         return harness.judge_language(engine, material, self._language, self._job)
+
+    def _reference(self, engine: EngineHandle, artifact: Artifact) -> Path:
+        """Kept for later runs, where it is known what files the model is."""
+        material = self._material.language
+        hashes = artifact.hashes or model_hashes(artifact, self._job)
+        if not hashes or material is None or material.windows is None:
+            return self._scratch / "reference.npz"
+        name = f"{artifact.name}-{artifact.precision}"
+        return app_paths().references / reference_name(name, hashes, material.windows, engine.engine)
 
     def _judge_tensor(self, engine: EngineHandle, artifact: Artifact) -> harness.Quality:
         material = self._material.tensor

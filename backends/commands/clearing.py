@@ -15,7 +15,10 @@ from backends.jobs.context import Context
 
 def add(add_command: AddCommand) -> None:
     clean = add_command(
-        "clean", _clean, "what artifacts, conversions and downloads take, and clearing them away", _text
+        "clean",
+        _clean,
+        "what artifacts, conversions, downloads and kept references take, and clearing them away",
+        _text,
     )
     which = clean.add_mutually_exclusive_group()
     which.add_argument("--older-than", type=float, metavar="DAYS", help="remove what lay unused for so long")

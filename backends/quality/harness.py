@@ -15,6 +15,7 @@ from backends.domain.result import LanguageFidelity, OutputFidelity, QualityScor
 from backends.frameworks.base import EngineHandle, JobContext
 from backends.quality import vision
 from backends.quality.answers import Answers, fidelity, score
+from backends.quality.kept import kept_reference
 from backends.quality.perplexity import (
     WINDOW_TOKENS,
     WINDOWS,
@@ -80,11 +81,15 @@ def language_material(
 
 
 def judge_language_original(
-    handle: EngineHandle, material: LanguageMaterial, reference: Path, job: JobContext
+    handle: EngineHandle, material: LanguageMaterial, reference: Path, job: JobContext, reuse: bool = False
 ) -> tuple[Quality, LanguageBaseline]:
-    """Measure the original and keep what candidates are held against, at ``reference`` (.npz)."""
+    """Measure the original and keep what candidates are held against, at ``reference`` (.npz).
+
+    ``reuse``: what is there already counts, where it is whole and of the same ids.
+    """
+    make = kept_reference if reuse else write_reference
     answers = run_tasks(handle, material.items, job) if material.items else None
-    kept = write_reference(handle, material.windows, reference, job) if material.windows else None
+    kept = make(handle, material.windows, reference, job) if material.windows else None
     figures = None
     if kept is not None:
         figures = LanguageFidelity(kept.windows.tokens, perplexity(kept.log_probabilities()))

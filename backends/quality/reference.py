@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,7 @@ from backends.quality.perplexity import Windows, perplexity, perplexity_ratio, p
 from backends.quality.scoring import FLOOR, as_targets, blocks, log_softmax
 from backends.quality.statistics import mean_interval
 from backends.quality.steps import Steps
+from backends.storage.files import partial_prefix
 
 TOP = 256
 VERSION = 1
@@ -119,15 +121,17 @@ def write_reference(handle: EngineHandle, windows: Windows, path: Path, job: Job
     Written beside and renamed, so that a cancelled run leaves nothing. Raises JobFailed on NaN and where the
     disk is full.
     """
-    unfinished = path.with_suffix(".part")
+    unfinished = path.with_name(f"{partial_prefix()}{secrets.token_hex(8)}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         vocabulary = _write(handle, windows, unfinished, job)
         unfinished.replace(path)
     except OSError as error:
         reason = error.strerror or error
         raise JobFailed(f"The reference {path} cannot be written: {reason}.", "Free some space.") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
     return Reference(path, windows, vocabulary, tokenizer_fingerprint(handle))
 
 
@@ -147,7 +151,7 @@ def _write(handle: EngineHandle, windows: Windows, path: Path, job: JobContext) 
             "version": VERSION,
             "vocabulary": vocabulary,
             "tokenizer": tokenizer_fingerprint(handle),
-            "ids": _hash_windows(windows),
+            "ids": windows_fingerprint(windows),
         }
         _put(archive, "meta", np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8))
     return vocabulary
@@ -199,7 +203,7 @@ def read_reference(path: Path) -> Reference:
         windows = Windows(tuple(tuple(row) for row in archive["windows"].tolist()))
         if meta["version"] != VERSION:
             raise BadInput(f"The reference {path} was made by another version of Edgewright.", _REMEDY)
-        if meta["ids"] != _hash_windows(windows):
+        if meta["ids"] != windows_fingerprint(windows):
             raise ValueError("the ids do not match their hash")
         return Reference(path, windows, int(meta["vocabulary"]), str(meta["tokenizer"]))
 
@@ -292,5 +296,6 @@ def _hash_ids(ids: Sequence[int]) -> str:
     return hashlib.sha256(np.asarray(ids, dtype="<i4").tobytes()).hexdigest()
 
 
-def _hash_windows(windows: Windows) -> str:
+def windows_fingerprint(windows: Windows) -> str:
+    """SHA-256 of all ids."""
     return _hash_ids([token for window in windows.ids for token in window])

@@ -49,6 +49,11 @@ class AppPaths:
         return self.cache / "conversions"
 
     @property
+    def references(self) -> Path:
+        """What original models predict, found again by what it follows from."""
+        return self.data / "references"
+
+    @property
     def running(self) -> Path:
         """Where processes say that they run, so that nobody clears away what they use."""
         return self.data / "running"

@@ -58,8 +58,13 @@ def test_everything_is_listed_by_kind_the_largest_first(paths: AppPaths, history
     put(paths.conversions / "abc")
     (paths.data / "hub" / "models--a--b").mkdir(parents=True)
     (paths.artifacts / f"{PARTIAL}1-1-x").mkdir()
+    paths.references.mkdir(parents=True)
+    (paths.references / "tiny-F16-0123.npz").write_bytes(bytes(9))
     found = kept(paths, history)
-    assert [one.kind for one in found] == ["artifact", "artifact", "conversion", "download", "half-made"]
+    assert [one.kind for one in found] == [
+        *("artifact", "artifact", "conversion"),
+        *("download", "half-made", "reference"),
+    ]
     assert names(found)[:3] == ["large", "small", "abc"]
     assert found[0].size_bytes > 5000
     assert found[0].name.startswith("tiny, ")

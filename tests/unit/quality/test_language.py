@@ -256,9 +256,10 @@ def test_a_cancel_leaves_no_reference_behind(tmp_path: Path, windows: Windows) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path, windows: Windows) -> None:
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path, windows: Windows) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(JobFailed, match="cannot be written"):
-        write_reference(BigramEngine(table(), tmp_path), windows, tmp_path / "no" / "r.npz", Job())
+        write_reference(BigramEngine(table(), tmp_path), windows, tmp_path / "file" / "r.npz", Job())
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ def confirmed(path: Path, folders: Sequence[Path] = (), trust: bool = False) -> 
     """As :func:`verify_certificate`, for a command line: raises BadInput for all but a full confirmation."""
     found = verify_certificate(path, folders, trust)
     if not found.intact:
-        raise BadInput(" ".join(found.problems), "Do not rely on it.")
+        raise BadInput(" ".join(found.problems), found.remedy)
     if not found.trusted:
         raise BadInput(
             f"“{path.name}” is as it was signed, but by a key that is not known here ({found.signer}).",
@@ -162,14 +162,12 @@ def rerun(
     looked through as well. Raises BadInput where the certificate or an artifact is not as certified.
     """
     job.emit(Started(f"Repeating the measurement of {path.name}"))
-    places = tuple(_places(path, folders))
-    found = verify(path, places, ring or key_ring())
+    elsewhere = tuple(_places(path))
+    found = verify(path, folders, ring or key_ring(), elsewhere)
     if found.certificate is None or not found.intact:
-        raise BadInput(
-            " ".join(found.problems), "Name the folders of the certified artifacts with --artifacts."
-        )
+        raise BadInput(" ".join(found.problems), found.remedy)
     certificate = found.certificate
-    comparison = composed(certificate, places)
+    comparison = composed(certificate, found.artifacts, (*folders, *elsewhere))
     record = compare(comparison, job, history)
     compared = agreements(certificate.record, record)
     judged = judgements(certificate.record, record)
@@ -189,9 +187,8 @@ def agreed(path: Path, folders: Sequence[Path], job: JobContext, history: Histor
     return found
 
 
-def _places(path: Path, folders: Sequence[Path]) -> Iterator[Path]:
-    """Where to look for artifacts and data; each of these and the folders right in it."""
-    yield from folders
+def _places(path: Path) -> Iterator[Path]:
+    """Where to look for artifacts and data that nobody named; each of these and the folders right in it."""
     yield path.resolve().parent
     yield from sorted(place for place in (resources() / "models").iterdir() if place.is_dir())
 

@@ -23,13 +23,14 @@ from backends.optimization.gates import default_gates, with_thresholds
 from backends.optimization.stress import STRESS_PLANS, StressPlan
 from backends.quality.data import preprocessing_for, read_images
 from backends.reporting.certificate import Certificate, CertifiedArtifact
-from backends.reporting.verification import check
+from backends.reporting.verification import ArtifactCheck
 
 
-def composed(certificate: Certificate, places: Sequence[Path]) -> Comparison:
-    """The comparison that was certified, from the files found in ``places``."""
+def composed(certificate: Certificate, found: Sequence[ArtifactCheck], places: Sequence[Path]) -> Comparison:
+    """The comparison that was certified: ``found`` are its artifacts, in ``places`` lies its data."""
     setup = certificate.record.setup
-    loaded = {one.label: _load(one, places) for one in certificate.artifacts}
+    folders = {one.label: one.folder for one in found if not one.problem}
+    loaded = {one.label: _load(one, folders.get(one.label)) for one in certificate.artifacts}
     original = next((loaded[one.label] for one in certificate.artifacts if one.original), None)
     if setup is None or original is None:
         raise BadInput("The certificate has no original to compare with.", "Certify a run that has one.")
@@ -66,11 +67,13 @@ def _opened(record: RunRecord, loaded: Mapping[str, Artifact]) -> tuple[Configur
     )
 
 
-def _load(certified: CertifiedArtifact, places: Sequence[Path]) -> Artifact:
-    found = check(certified, places)
-    if found.folder is None or found.problem:
-        raise BadInput(found.problem, "Name the folder of the certified artifact with --artifacts.")
-    return load_artifact(found.folder if certified.entry == "." else found.folder / certified.entry)
+def _load(certified: CertifiedArtifact, folder: Path | None) -> Artifact:
+    if folder is None:
+        raise BadInput(
+            f"{certified.label}: “{certified.name}” was not found as certified.",
+            "Name its folder with --artifacts.",
+        )
+    return load_artifact(folder if certified.entry == "." else folder / certified.entry)
 
 
 def _source(original: Artifact, setup: RunSetup, places: Sequence[Path]) -> SourceModel:

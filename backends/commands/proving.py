@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends.commands.adding import AddCommand
 from backends.jobs.context import Context
+
+if TYPE_CHECKING:
+    from backends.reporting.verification import Verification
 
 
 def add(add_command: AddCommand) -> None:
@@ -24,7 +27,12 @@ def add(add_command: AddCommand) -> None:
     for command in (verify, rerun):
         command.add_argument("certificate", type=Path)
         command.add_argument(
-            "--artifacts", type=Path, nargs="+", default=[], metavar="DIR", help="where the artifacts are"
+            "--artifacts",
+            type=Path,
+            nargs="+",
+            default=[],
+            metavar="PATH",
+            help="the artifacts, or a folder that holds all of them",
         )
     verify.add_argument("--trust", action="store_true", help="from now on trust the key that signed it")
 
@@ -66,9 +74,19 @@ def _verify(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
         "model": certificate.model if certificate else "",
         "issued_at": certificate.issued_at if certificate else "",
         "overall": dict(certificate.overall) if certificate else {},
-        "artifacts": [f"{one.label}: {one.folder}, as certified" for one in found.artifacts]
-        or ["not checked: name their folders with --artifacts"],
+        "artifacts": _checked(found),
     }
+
+
+def _checked(found: Verification) -> list[str]:
+    """A line for each certified artifact."""
+    folders = {one.label: one.folder for one in found.artifacts}
+    return [
+        f"{one.label}: {folders[one.label]}, as certified"
+        if one.label in folders
+        else f"{one.label}: not checked; name it with --artifacts"
+        for one in (found.certificate.artifacts if found.certificate else ())
+    ]
 
 
 def _rerun(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import stat
@@ -68,7 +67,7 @@ class KeyRing:
             raise BadInput(f"The list of trusted keys “{self._others}” is damaged.", "Remove it.") from error
 
     def _make(self) -> None:
-        """Written beside and linked into place: a second process finds no key or a whole one."""
+        """Written beside and put into place: a second process finds no key or a whole one."""
         text = Ed25519PrivateKey.generate().private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -80,8 +79,7 @@ class KeyRing:
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(text)
-                with contextlib.suppress(FileExistsError):
-                    os.link(name, self._own)
+                _put_in_place(Path(name), self._own)
             finally:
                 Path(name).unlink(missing_ok=True)
         except OSError as error:
@@ -96,11 +94,42 @@ class KeyRing:
         if os.name == "posix" and self._own.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise BadInput(
                 f"Others may read the signing key “{self._own}”.",
-                "If nobody has: chmod 600. Else remove it, and a new one is made.",
+                "If nobody has: chmod 600. Else remove it, and a new one is made. A file system without "
+                "permissions is no place for it: name another folder with EDGEWRIGHT_HOME.",
             )
 
     def _damaged(self) -> BadInput:
         return BadInput(f"The signing key “{self._own}” is damaged.", "Remove it, and a new one is made.")
+
+
+def _put_in_place(written: Path, target: Path) -> None:
+    """Unless another process was quicker. A file system without hard links (FAT, some network homes) gets a
+    lock instead, which nobody but the first can make."""
+    try:
+        os.link(written, target)
+    except FileExistsError:
+        pass
+    except OSError:
+        _renamed_once(written, target)
+
+
+def _renamed_once(written: Path, target: Path) -> None:
+    """Raises BadInput where another process has left the lock behind, or is about to make the key."""
+    lock = target.with_suffix(".lock")
+    try:
+        os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError as error:
+        if target.exists():
+            return
+        raise BadInput(
+            f"Another Edgewright is making the signing key “{target}”, or was cut off at it.",
+            f"Try again; where that says the same, remove “{lock.name}” beside it.",
+        ) from error
+    try:
+        if not target.exists():
+            written.replace(target)
+    finally:
+        lock.unlink(missing_ok=True)
 
 
 def public_text(key: Ed25519PrivateKey) -> str:

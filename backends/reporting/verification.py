@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from backends.domain.errors import BadInput
 from backends.reporting.certificate import Certificate, CertifiedArtifact, read
@@ -34,7 +34,8 @@ class ArtifactCheck:
             return f"{self.label}: “{self.name}” was not found."
         kinds = (("changed", self.changed), ("missing", self.missing), ("not certified", self.added))
         parts = [f"{kind}: {', '.join(names)}" for kind, names in kinds if names]
-        return f"{self.label} is not what was certified ({'; '.join(parts)})." if parts else ""
+        what = f"{self.label} in “{self.folder}”"
+        return f"{what} is not what was certified ({'; '.join(parts)})." if parts else ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Verification:
     trusted: bool
     signer: str  # fingerprint of the key, "" where the signature does not hold
     problems: tuple[str, ...]
-    artifacts: tuple[ArtifactCheck, ...] = ()  # empty where no folder was named
+    artifacts: tuple[ArtifactCheck, ...] = ()  # those that were looked for
+    remedy: str = ""  # "" where nothing is wrong
 
     @property
     def intact(self) -> bool:
@@ -59,56 +61,119 @@ class Verification:
         return self.intact and self.trusted
 
 
-def verify(path: Path, folders: Sequence[Path], ring: KeyRing) -> Verification:
-    """Check the certificate ``path``; with ``folders``, every certified artifact must be in one of them.
+def verify(path: Path, named: Sequence[Path], ring: KeyRing, also: Sequence[Path] = ()) -> Verification:
+    """Check the certificate ``path``, and the artifacts in ``named``.
 
-    A folder is an artifact's own, or one that holds several. Never raises for a certificate that is wrong:
-    that is an answer too.
+    A file, or the folder of one artifact, has itself to be as certified, whatever else lies around it; those
+    that are not named then are not checked. In a folder that holds several, every certified one must be
+    found. ``also``: where to look for what is not there; nothing may be missing then.
+
+    Never raises for a certificate that is wrong: that is an answer too.
     """
     try:
         certificate = read(path)
     except BadInput as error:
-        return Verification(None, False, "", (error.message,))
-    checks = tuple(check(one, folders) for one in certificate.artifacts) if folders else ()
+        return Verification(None, False, "", (error.message,), remedy=error.remedy)
+    artifacts = certificate.artifacts
+    meant = [_meant(artifacts, place) for place in named]
+    exactly = tuple(found for found in meant if found is not None)
+    if len(exactly) < len(named) or also:
+        checks = tuple(check(one, _searched(one, named, meant), also) for one in artifacts)
+    else:
+        checks = exactly
+    strange = [_strange(place) for place, found in zip(named, meant, strict=True) if found is None]
+    problems = (*strange, *(found.problem for found in (*exactly, *checks)))
+    told = tuple(dict.fromkeys(problem for problem in problems if problem))
+    missing = any(found.folder is None for found in checks)
+    remedy = "Name where it is (--artifacts)." if missing else "Do not rely on what differs."
     return Verification(
         certificate,
         certificate.public_key in ring.trusted(),
         fingerprint(certificate.public_key),
-        tuple(found.problem for found in checks if found.problem),
+        told,
         checks,
+        remedy if told else "",
     )
 
 
-def check(artifact: CertifiedArtifact, folders: Sequence[Path]) -> ArtifactCheck:
-    """Against the first folder that is as certified, else the one with the fewest differences.
+def check(artifact: CertifiedArtifact, named: Sequence[Path], also: Sequence[Path] = ()) -> ArtifactCheck:
+    """Against its folder in ``named``; only where there is none, against one in ``also``.
 
-    Folders of the certified name come first: models are large, and each look at one reads all of it. Another
-    folder counts only where something in it is as certified: “model.gguf” is in many.
+    Folders of the certified name are the artifact's: where there are some, no copy under another name stands
+    in for them. Else it is the first that is as certified, or the one with the fewest differences, if
+    something in it is as certified: “model.gguf” is in many.
     """
-    places = {place for folder in folders for place in _places(artifact, folder)}
+    places = {place for folder in named for place in _places(artifact, folder)}
+    own = [_compared(artifact, place) for place in sorted(places) if _is_named(artifact, place)]
+    if own:
+        return max(own, key=lambda found: found.differences)
     best = ArtifactCheck(artifact.label, artifact.name, None)
-    for place in sorted(places, key=lambda one: (not _is_named(artifact, one), str(one))):
+    for place in sorted(places):
         found = _compared(artifact, place)
         alien = len(found.changed) + len(found.missing) == len(artifact.files)
-        if alien and not _is_named(artifact, place):
+        if alien and artifact.entry == ".":
             continue
         if best.folder is None or found.differences < best.differences:
             best = found
-        if best.folder is not None and not best.differences:
+        if not best.differences:
             break
-    return best
+    return check(artifact, also) if best.folder is None and also else best
+
+
+def _searched(
+    artifact: CertifiedArtifact, named: Sequence[Path], meant: Sequence[ArtifactCheck | None]
+) -> list[Path]:
+    """Without what is another artifact's."""
+    known = zip(named, meant, strict=True)
+    return [place for place, found in known if found is None or found.label == artifact.label]
+
+
+def _strange(place: Path) -> str:
+    """What is wrong with something named that is no artifact; "" for a folder that may hold several."""
+    if place.is_dir():
+        return ""
+    return f"“{place.name}” is no file of this certificate." if place.exists() else f"There is no “{place}”."
+
+
+def _meant(artifacts: Sequence[CertifiedArtifact], place: Path) -> ArtifactCheck | None:
+    """The artifact that a named file or folder is, or that it was before it was changed."""
+    if place.is_file():
+        folders = [(one, _folder_of(one, place)) for one in artifacts]
+    else:
+        folders = [(one, place if _may_be(one, place) else None) for one in artifacts]
+    found = [
+        (_compared(one, folder), _is_named(one, folder)) for one, folder in folders if folder is not None
+    ]
+    return min(found, key=lambda one: (one[0].differences, not one[1]))[0] if found else None
+
+
+def _may_be(artifact: CertifiedArtifact, folder: Path) -> bool:
+    there = [(folder / name).is_file() for name in artifact.files]
+    return all(there) or (_is_named(artifact, folder) and any(there))
+
+
+def _folder_of(artifact: CertifiedArtifact, file: Path) -> Path | None:
+    """The artifact's folder, if ``file`` has the name of one of its files there."""
+    whole = file.absolute()
+    for name in map(PurePosixPath, artifact.files):
+        if whole.parts[-len(name.parts) :] == name.parts:
+            return whole.parents[len(name.parts) - 1]
+    return None
 
 
 def _is_named(artifact: CertifiedArtifact, place: Path) -> bool:
-    """The folder of a bare model may have any name."""
-    return artifact.entry != "." or place.name == artifact.name
+    """The folder of a bare model may have any name, so none is its own."""
+    return artifact.entry == "." and place.absolute().name == artifact.name
 
 
-def _places(artifact: CertifiedArtifact, folder: Path) -> Iterator[Path]:
-    """The folder and those in it, where they hold a file of that name; a named file stands for its folder."""
-    folder = folder.parent if folder.is_file() else folder
-    within = sorted(folder.iterdir()) if folder.is_dir() else []
-    for place in (folder, *within):
+def _places(artifact: CertifiedArtifact, named: Path) -> Iterator[Path]:
+    """A folder and those in it, where they hold a file of the artifact; of a file the folder it is of."""
+    if named.is_file():
+        folder = _folder_of(artifact, named)
+        yield from () if folder is None else (folder,)
+        return
+    within = sorted(named.iterdir()) if named.is_dir() else []
+    for place in (named, *within):
         if place.is_dir() and any((place / name).is_file() for name in artifact.files):
             yield place
 

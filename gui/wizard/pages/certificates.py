@@ -169,7 +169,7 @@ class CertificateView(QWidget):
     def _show_found(self, found: Verification) -> None:
         self.found = found
         self._show_state(found)
-        self.problems.setText("\n".join(found.problems))
+        self.problems.setText("\n".join(filter(None, (*found.problems, found.remedy))))
         self.problems.setVisible(bool(found.problems))
         self.facts.set_rows(self._facts(found))
         self.certified.setVisible(found.certificate is not None)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
+import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,7 +137,7 @@ def test_what_happened_to_it_is_said(
     paper.write_bytes(change(paper.read_bytes()))
     found = verify(paper, [], ring)
     assert not found.ok and found.certificate is None
-    assert said in found.problems[0]
+    assert said in found.problems[0] and found.remedy
 
 
 @settings(max_examples=200, deadline=None)
@@ -221,6 +224,59 @@ def test_artifacts_are_told_apart_though_their_files_have_the_same_name(
     assert verify(paper, [models, renamed], ring).ok
 
 
+def test_an_intact_copy_hides_no_changed_one(
+    paper: Path, models: Path, ring: KeyRing, tmp_path: Path
+) -> None:
+    folder = models / "made-up-openvino-int8"
+    shutil.copytree(folder, models / "copy")
+    shutil.copytree(models, tmp_path / "elsewhere")
+    (folder / "model.gguf").write_bytes(b"other")
+    others = [one for one in models.iterdir() if one != folder and "mlx" not in one.name]
+    for named in (
+        [models],
+        [folder],
+        [folder / "model.gguf"],
+        [*others, folder],
+        [tmp_path / "elsewhere", folder],
+    ):
+        (problem,) = verify(paper, named, ring).problems
+        assert f"“{folder}” is not what was certified (changed: model.gguf)" in problem
+    assert verify(paper, [models / "copy"], ring).ok, "under another name it is what was named"
+    both = verify(paper, [folder], ring, also=[tmp_path / "elsewhere"])
+    assert not both.intact, "what is named is not replaced by what lies about"
+
+
+def test_what_is_named_is_checked_and_nothing_else(paper: Path, models: Path, ring: KeyRing) -> None:
+    one = models / "made-up-openvino-int8"
+    for place in (one, one / "model.gguf", one / DESCRIPTION):
+        found = verify(paper, [place], ring)
+        assert found.ok and [check.folder for check in found.artifacts] == [one]
+    assert len(verify(paper, [models], ring).artifacts) == 5
+    two = verify(paper, [one, models / "made-up-llamacpp-q8_0"], ring)
+    assert two.ok and len(two.artifacts) == 2
+    with_rest = verify(paper, [one], ring, also=[models])
+    assert with_rest.ok and len(with_rest.artifacts) == 5
+
+
+def test_the_changed_original_is_found_though_other_files_have_its_name(
+    paper: Path, models: Path, ring: KeyRing
+) -> None:
+    found = verify(paper, [models], ring)
+    original = next(one.folder for one in found.artifacts if one.label.startswith("original"))
+    assert original is not None
+    (original / "model.gguf").write_bytes(b"other")
+    for place in (original, original / "model.gguf"):
+        assert "changed: model.gguf" in verify(paper, [place], ring).problems[0]
+    assert not verify(paper, [models], ring).intact
+
+
+def test_what_is_no_part_of_the_certificate_is_said(paper: Path, ring: KeyRing, tmp_path: Path) -> None:
+    assert "There is no" in verify(paper, [tmp_path / "nothing"], ring).problems[0]
+    stranger = tmp_path / "stranger.bin"
+    stranger.touch()
+    assert "“stranger.bin” is no file of this certificate." in verify(paper, [stranger], ring).problems
+
+
 def test_a_model_that_changed_since_is_not_certified(
     stored: tuple[History, str], models: Path, ring: KeyRing, tmp_path: Path
 ) -> None:
@@ -267,6 +323,42 @@ def test_the_key_is_made_once_and_closed_to_others(ring: KeyRing) -> None:
     files[0].write_text("damaged")
     with pytest.raises(BadInput, match="damaged"):
         ring.own()
+
+
+@pytest.fixture
+def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on FAT."""
+
+    def link(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+
+
+def test_without_hard_links_there_is_one_key_all_the_same(ring: KeyRing, no_links: None) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: _own_or_told(ring), range(8)))
+    keys = {key for key in made if key}
+    assert keys == {public_text(ring.own())}
+    assert [path.name for path in ring.folder.iterdir()] == ["signing-key.pem"]
+
+
+def _own_or_told(ring: KeyRing) -> str:
+    try:
+        return public_text(ring.own())
+    except BadInput as error:
+        assert "Another Edgewright" in error.message
+        return ""
+
+
+def test_a_lock_left_behind_is_told_with_its_name(ring: KeyRing, no_links: None) -> None:
+    ring.folder.mkdir()
+    lock = ring.folder / "signing-key.lock"
+    lock.touch()
+    with pytest.raises(BadInput, match=r"signing-key\.lock"):
+        ring.own()
+    lock.unlink()
+    assert ring.own()
 
 
 def test_a_damaged_list_of_trusted_keys(ring: KeyRing) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import gzip
 import math
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ from backends.domain.model import TensorSpec
 from backends.domain.preprocessing import Preprocessing
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+_DECODERS = ("PNG", "JPEG", "BMP", "WEBP")  # whatever the suffix: of PostScript, Pillow would run a program
 _IDX_IMAGES, _IDX_LABELS = 0x0803, 0x0801  # unsigned bytes in three dimensions, in one
 _LUMA = np.array([[0.299], [0.587], [0.114]])  # ITU-R BT.601, as Pillow's "L"
 _FORMS = "Give a folder with one subfolder a class, an .npz with images and labels, or an IDX pair."
@@ -87,6 +89,7 @@ def _image_files(folder: Path) -> list[Path]:
 
 
 def _decoder() -> Callable[[Path], Image]:
+    """Of PNG, JPEG, BMP and WebP only; an image beyond Pillow's limit of pixels is refused, not warned of."""
     try:
         from PIL import Image as Pillow  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
@@ -95,12 +98,19 @@ def _decoder() -> Callable[[Path], Image]:
             "Install it (pip install pillow), or give the images as .npz.",
         ) from error
 
+    bombs = (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning)
+    warnings.simplefilter("error", Pillow.DecompressionBombWarning)
+
     def decode(path: Path) -> Image:
         try:
-            with Pillow.open(path) as image:
+            with Pillow.open(path, formats=_DECODERS) as image:
                 grey = image.mode in ("1", "L")
                 pixels = np.asarray(image.convert("L" if grey else "RGB"), dtype=np.uint8)
-        except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
+        except bombs as error:
+            raise BadInput(
+                f"The image {path} is too large: {error}", "Make it smaller, or remove it."
+            ) from error
+        except (OSError, ValueError, SyntaxError, MemoryError) as error:
             raise BadInput(
                 f"The image {path} cannot be decoded ({error}).", "Remove or replace it."
             ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -165,6 +166,45 @@ def test_a_folder_is_labelled_by_its_subfolders(tmp_path: Path) -> None:
     (tmp_path / "dog" / "1.PNG").write_bytes(b"no image")
     with pytest.raises(BadInput, match="cannot be decoded"):
         images.load(slice(1, 2))
+
+
+def test_a_small_file_of_very_many_pixels_is_refused(tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    for width in (10_000, 20_000):  # Pillow warns of the one and refuses the other
+        bomb = tmp_path / "bomb.png"
+        pillow.new("1", (width, 9_500)).save(bomb)
+        assert bomb.stat().st_size < 100_000
+        with pytest.raises(BadInput, match="is too large"):
+            read_images(tmp_path).load(slice(0, 1))
+
+
+def test_only_the_formats_that_are_named_are_decoded(tmp_path: Path) -> None:
+    """Whatever the suffix says: for PostScript, Pillow would start Ghostscript on the file."""
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    for form in ("EPS", "TIFF", "GIF"):
+        pillow.new("RGB", (9, 9)).save(tmp_path / "image.png", form)
+        with pytest.raises(BadInput, match="cannot be decoded"):
+            read_images(tmp_path).load(slice(0, 1))
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "WEBP"])
+def test_a_damaged_image_is_bad_input_or_read(tmp_path: Path, form: str) -> None:
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    noise = np.random.default_rng(0).integers(0, 255, (24, 31, 3)).astype(np.uint8)
+    path, chance, refused = tmp_path / "image.png", random.Random(form), 0
+    pillow.fromarray(noise).save(path, form)
+    content = path.read_bytes()
+    images = read_images(tmp_path)
+    for number in range(300):
+        damaged = bytearray(content[: chance.randrange(len(content))] if number % 3 == 0 else content)
+        for at in (chance.randrange(len(damaged)) for _ in range(2 if damaged else 0)):
+            damaged[at] = chance.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            images.load(slice(0, 1))
+        except BadInput as error:
+            refused += "image.png" in error.message
+    assert refused > 50, "cut off, it is refused by a sentence"
 
 
 def test_cifar_photos_are_read(shared_data: Path) -> None:

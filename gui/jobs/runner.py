@@ -9,10 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
+from backends.domain.errors import BadInput
 from backends.domain.events import TERMINAL, Cancelled, Event, Failed, Result
 from backends.frameworks.base import JobContext
 from backends.jobs.context import CancelToken, Context
@@ -22,6 +24,14 @@ Action = Callable[[JobContext], Any]
 Terminal = Result | Failed | Cancelled
 BATCH_MS = 100
 JOIN_MS = 15_000  # longer than the cancel ladder of backends.jobs
+
+
+@dataclass(frozen=True)
+class Occupation:
+    """What has the machine to itself: its name, and the key of the page where it is seen."""
+
+    what: str
+    place: str
 
 
 def run_action(action: Action, context: Context) -> Terminal:
@@ -79,8 +89,11 @@ class Job(QObject):
     events = Signal(list)
     finished = Signal(object)  # Result, Failed or Cancelled
 
-    def __init__(self, action: Action, parent: QObject | None = None) -> None:
+    def __init__(
+        self, action: Action, parent: QObject | None = None, occupies: Occupation | None = None
+    ) -> None:
         super().__init__(parent)
+        self.occupies = occupies
         self._token = CancelToken()
         self._inbox = _Inbox()
         self._done = False
@@ -148,26 +161,42 @@ class Job(QObject):
 
 
 class JobRunner(QObject):
-    """Starts jobs and outlives them; :meth:`shutdown` cancels and joins whatever still runs."""
+    """Starts jobs and outlives them; :meth:`shutdown` cancels and joins whatever still runs.
+
+    Of the jobs that measure, or load the machine for long, one runs at a time: two would disturb each other.
+    """
 
     running_changed = Signal(bool)
+    freed = Signal()  # the machine is nobody's again
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._jobs: list[Job] = []
+        self._closing = False
 
     @property
     def running(self) -> bool:
         return any(job.running for job in self._jobs)
+
+    @property
+    def occupation(self) -> Occupation | None:
+        """Whose the machine is; one that was cancelled keeps it until it has ended."""
+        return next((job.occupies for job in self._jobs if job.running and job.occupies), None)
 
     def start(
         self,
         action: Action,
         on_finished: Callable[[Terminal], None],
         on_events: Callable[[list[Event]], None] | None = None,
+        occupies: Occupation | None = None,
     ) -> Job:
-        """Run ``action`` on a thread. Both callbacks run in the window's thread."""
-        job = Job(action, self)
+        """Run ``action`` on a thread. Both callbacks run in the window's thread.
+
+        ``occupies``: it takes the machine for itself. Raises BadInput where another job has it.
+        """
+        if occupies is not None and (other := self.occupation) is not None:
+            raise BadInput(f"“{other.what}” is running: both would disturb each other.", "Wait for its end.")
+        job = Job(action, self, occupies)
         if on_events is not None:
             job.events.connect(on_events)
         job.finished.connect(on_finished)
@@ -184,6 +213,7 @@ class JobRunner(QObject):
 
     def shutdown(self) -> bool:
         """``True`` when every thread has ended."""
+        self._closing = True  # nobody who waits may begin now
         jobs = tuple(self._jobs)
         self.cancel_all()
         ended = [job.join() for job in jobs]  # every one, whatever the first says
@@ -192,8 +222,11 @@ class JobRunner(QObject):
     @Slot(object)
     def _forget_ended(self, _terminal: Terminal) -> None:
         """No closure: one that held the runner could delete it while a job of it is being destroyed."""
-        for job in [job for job in self._jobs if not job.running]:
+        ended = [job for job in self._jobs if not job.running]
+        for job in ended:
             self._jobs.remove(job)
             job.deleteLater()
+        if any(job.occupies for job in ended) and self.occupation is None and not self._closing:
+            self.freed.emit()
         if not self._jobs:
             self.running_changed.emit(False)

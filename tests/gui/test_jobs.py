@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, QThread
 
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Cancelled, Event, Failed, Log, Progress, Result
-from gui.jobs.runner import BATCH_MS, Job, JobRunner
+from gui.jobs.runner import BATCH_MS, Job, JobRunner, Occupation
 
 
 class Ear:
@@ -224,3 +224,30 @@ def test_a_failing_callback_does_not_keep_the_job(runner: JobRunner, qtbot) -> N
         runner.start(lambda job: None, breaks)
         qtbot.waitUntil(lambda: not runner.running)
     assert isinstance(errors[0][1], ValueError)
+
+
+def test_one_job_at_a_time_has_the_machine(runner: JobRunner, ear: Ear, qtbot) -> None:
+    hold, freed = threading.Event(), []
+    runner.freed.connect(lambda: freed.append(runner.occupation))
+    mine, other = Occupation("Benchmark", "benchmark"), Occupation("In stages", "stages")
+    first = runner.start(lambda job: hold.wait(30), ear.ends.append, occupies=mine)
+    assert runner.occupation == mine
+    with pytest.raises(BadInput, match="“Benchmark” is running"):
+        runner.start(lambda job: 1, ear.ends.append, occupies=other)
+    runner.start(lambda job: 2, ear.ends.append)
+    qtbot.waitUntil(lambda: ear.ends == [Result(2)])
+    assert not freed, "what takes nothing gives nothing back"
+    first.cancel()
+    assert runner.occupation == mine, "it still runs"
+    hold.set()
+    qtbot.waitUntil(lambda: freed == [None])
+    runner.start(lambda job: 3, ear.ends.append, occupies=other)
+    qtbot.waitUntil(lambda: Result(3) in ear.ends)
+
+
+def test_nobody_begins_while_the_window_closes(runner: JobRunner, qtbot) -> None:
+    freed: list[bool] = []
+    runner.freed.connect(lambda: freed.append(True))
+    runner.start(lambda job: 1, lambda ended: None, occupies=Occupation("x", "x"))
+    assert runner.shutdown()
+    assert not freed

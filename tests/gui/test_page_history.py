@@ -15,6 +15,7 @@ from backends.reporting.agreement import agreements
 from backends.storage.history import History
 from backends.storage.paths import app_paths
 from gui.app import Services
+from gui.jobs.runner import Occupation
 from gui.wizard.pages.certificates import CertificateView
 from gui.wizard.pages.history import HistoryPage
 from tests.gui.simulated import VISION, certifiable_run, stored_run
@@ -221,12 +222,17 @@ def test_a_certificate_is_measured_again(page, services: Services, certificate: 
 def test_nothing_is_measured_beside_other_work(page, services: Services, certificate: Path, qtbot) -> None:
     view = opened(page, qtbot, certificate)
     hold = threading.Event()
-    services.runner.start(lambda job: hold.wait(60), lambda terminal: None)
+    view.rerun = lambda *_: pytest.fail("it was begun beside other work")
+    other = Occupation("Benchmark", "benchmark")
+    services.runner.start(lambda job: hold.wait(60), lambda terminal: None, occupies=other)
     page.apply()
-    assert "disturb each other" in page.banner.sentence.text()
+    assert "“Benchmark” is running" in page.turn.sentence.text()
     assert not view.busy
+    page.turn.forgo.click()
+    assert not page.turn.isVisibleTo(page)
     hold.set()
     qtbot.waitUntil(lambda: not services.runner.running)
+    assert not view.busy, "who does not wait does not begin"
 
 
 def test_a_run_that_was_cut_off_is_carried_on(page: HistoryPage, services: Services, qtbot) -> None:

@@ -31,6 +31,7 @@ from gui.wizard.pages.measuring import Ears, PauseGate, Work, carry_on, measure
 from gui.wizard.pages.saving import ChartCard
 from gui.wizard.pages.so_far import SoFarCard
 from gui.wizard.pages.summary_card import SummaryCard
+from gui.wizard.pages.turn import Turn
 
 if TYPE_CHECKING:
     from gui.app import Services
@@ -58,6 +59,7 @@ class BenchmarkPage(Page):
         self._gate = PauseGate()
         self._job: Job | None = None
         self._work: Work | None = None
+        self.turn = Turn(self, services.runner, "benchmark")
         self.live: LiveRun | None = None
         self.charts: LiveCharts | None = None
         self._lay_out()
@@ -71,17 +73,14 @@ class BenchmarkPage(Page):
         return self._phase
 
     def on_enter(self) -> None:
-        wanted = self._wanted()
-        if self._job is None and wanted is not None and wanted != self._work:
-            self.start(wanted)
+        if self._wanted() != self._work:
+            self.again()
 
     def apply(self) -> bool:
         """On to the result; where there is none yet, measure."""
         if self._services.store.state.results:
             return True
-        wanted = self._wanted()
-        if self._job is None and wanted is not None:
-            self.start(wanted)
+        self.again()
         return False
 
     def start(self, work: Work) -> None:
@@ -90,7 +89,7 @@ class BenchmarkPage(Page):
         self.notice.hide()
         self._begin_display(work)
         ears = self._ears()
-        self._job = self._services.runner.start(
+        self._job = self.turn.run(
             lambda job: self._run(work, job, self._services.history, ears(job)), self._end, self._hear
         )
         self._set_phase(Phase.RUNNING)
@@ -110,19 +109,27 @@ class BenchmarkPage(Page):
             self._job.cancel()
 
     def again(self) -> None:
+        """As soon as nothing else measures."""
+        if self._job is None and self._wanted() is not None:
+            self.turn.take(self._start_wanted)
+
+    def _start_wanted(self) -> None:
         wanted = self._wanted()
         if self._job is None and wanted is not None:
             self.start(wanted)
 
     def carry_on(self) -> None:
         """Go on with the run that was stopped, where it was; the charts keep what they show."""
+        self.turn.take(self._start_cut_off)
+
+    def _start_cut_off(self) -> None:
         run_id, self._gate = self._cut_off, PauseGate()
         if self._job is not None or not run_id:
             return
         self._cut_off = ""
         self.clear_error()
         ears = self._ears()
-        self._job = self._services.runner.start(
+        self._job = self.turn.run(
             lambda job: self._carry_on(run_id, job, self._services.history, ears(job)), self._end, self._hear
         )
         self._set_phase(Phase.RUNNING)

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QCoreApplication, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
-from backends.domain.errors import BadInput
 from backends.domain.events import Event, Failed, Progress, Result
 from backends.domain.gate import Verdict
 from backends.domain.metric import Interval
 from backends.frameworks.base import JobContext
 from backends.storage.history import History
 from backends.storage.paths import app_paths
-from gui.jobs.runner import Action, Job, Terminal
+from gui.jobs.runner import Action, Job, Occupation, Terminal
 from gui.models.cells import ChipCell, TextCell
 from gui.models.table import Column, TableModel
 from gui.theme.tone import Tone
@@ -51,15 +50,6 @@ def rerun(path: Path, folders: Sequence[Path], job: JobContext, history: History
     return rerun(path, folders, job, history)
 
 
-def disturbing() -> tuple[str, str]:
-    """Why nothing is measured now, and what to do."""
-    translate = QCoreApplication.translate
-    return (
-        translate("Measured", "Something else is being done: both would disturb each other."),
-        translate("Measured", "Wait until it has ended, or stop it."),
-    )
-
-
 @dataclass(frozen=True)
 class CertifiedRow:
     label: str
@@ -77,9 +67,9 @@ class CertificateView(QWidget):
     changed = Signal()  # what can be done has changed, or how far it is
     failed = Signal(object)  # EdgewrightError or Failed
 
-    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+    def __init__(self, services: Services, occupation: Occupation, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._services = services
+        self._services, self.occupation = services, occupation
         self._job: Job | None = None
         self.path = Path()
         self.folders: tuple[Path, ...] = ()
@@ -121,15 +111,15 @@ class CertificateView(QWidget):
         self._verify(trust=True)
 
     def repeat(self) -> None:
-        """Measure again what is certified; nothing else may be measured or made meanwhile."""
-        if self._services.runner.running:
-            self.failed.emit(BadInput(*disturbing()))
+        """Measure again what is certified. Raises BadInput where something else has the machine."""
+        if not self.can_rerun:
             return
         path, folders, history = self.path, (*self.folders, app_paths().artifacts), self._services.history
         self._start(
             self.tr("Repeating the measurement"),
             lambda job: self.rerun(path, folders, job, history),
             self._show_repeated,
+            self.occupation,
         )
 
     def stop(self) -> None:
@@ -144,7 +134,13 @@ class CertificateView(QWidget):
             self._show_found,
         )
 
-    def _start(self, what: str, action: Action, then: Callable[[Any], None]) -> None:
+    def _start(
+        self,
+        what: str,
+        action: Action,
+        then: Callable[[Any], None],
+        occupies: Occupation | None = None,
+    ) -> None:
         self.status, self.fraction = what, None
 
         def end(terminal: Terminal) -> None:
@@ -155,7 +151,7 @@ class CertificateView(QWidget):
                 then(terminal.payload)
             self.changed.emit()
 
-        self._job = self._services.runner.start(action, end, self._hear)
+        self._job = self._services.runner.start(action, end, self._hear, occupies)
         self.changed.emit()
 
     def _hear(self, events: list[Event]) -> None:

@@ -28,6 +28,7 @@ from gui.wizard.page import Page, row
 from gui.wizard.pages.finetune_form import LinesCard, SettingsCard
 from gui.wizard.pages.finetune_result import ResultCard
 from gui.wizard.pages.saving import ChartCard, file_name
+from gui.wizard.pages.turn import Turn
 
 if TYPE_CHECKING:
     from backends.actions.finetune import Lines
@@ -77,6 +78,7 @@ class FinetunePage(Page):
         self._lines: Lines | None = None
         self._tuned: tuple[SourceModel, FineTuned] | None = None
         self._cancel = self.make_action(self.tr("Cancel"), self.cancel, danger=True)
+        self.turn = Turn(self, services.runner, "finetune")
         self._lay_out()
         services.store.changed.connect(self._follow_store)
         self.set_state(primary=self.tr("Start training"), back=False)
@@ -93,9 +95,14 @@ class FinetunePage(Page):
 
     def apply(self) -> bool:
         """The primary button starts; there is no step after this place."""
+        if self.source is not None and self._data is not None and self._job is None:
+            self.turn.take(self._train)
+        return False
+
+    def _train(self) -> None:
         source, data = self.source, self._data
         if source is None or data is None or self._job is not None:
-            return False
+            return
         self.clear_error()
         self.result.hide()
         self.chart.clear()
@@ -105,7 +112,6 @@ class FinetunePage(Page):
             lambda job: self._actions.finetune(source, data, out, settings, job),
             lambda ended: self._taken(source, ended),
         )
-        return False
 
     def cancel(self) -> None:
         if self._job is not None:
@@ -114,11 +120,17 @@ class FinetunePage(Page):
 
     def use(self) -> None:
         """The fused model becomes the wizard's."""
+        self.turn.take(self._assess)
+
+    def _assess(self) -> None:
         if self._tuned is not None:
             path = self._tuned[1].artifact.path
             self._start(lambda job: self._actions.assess(path, job), self._assessed)
 
     def compare(self) -> None:
+        self.turn.take(self._compare)
+
+    def _compare(self) -> None:
         if self._tuned is not None:
             source, tuned = self._tuned
             self._start(lambda job: self._actions.compare(source, tuned, job), self._compared)
@@ -151,7 +163,7 @@ class FinetunePage(Page):
     def _start(self, action: Callable[[JobContext], object], ended: Callable[[Terminal], None]) -> None:
         if self._job is not None:
             return
-        self._job = self._services.runner.start(action, ended, self._hear)
+        self._job = self.turn.run(action, ended, self._hear)
         self.set_state(
             status=self.tr("Starting"), busy=True, progress=True, fraction=None, actions=(self._cancel,)
         )

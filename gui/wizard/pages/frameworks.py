@@ -20,6 +20,7 @@ from gui.widgets.log_view import LogView
 from gui.widgets.text import Role, label
 from gui.wizard.page import Page
 from gui.wizard.pages.framework_card import INSTALL, REMOVE, REPAIR, FrameworkCard, FrameworkState
+from gui.wizard.pages.turn import Turn
 
 if TYPE_CHECKING:
     from gui.app import Services
@@ -53,6 +54,7 @@ class FrameworksPage(Page):
         super().__init__(QCoreApplication.translate("Frameworks", "Frameworks"))
         self._services, self._actions = services, actions or real_actions()
         self._job: Job | None = None
+        self.turn = Turn(self, services.runner, "frameworks")
         self._answers: Mapping[str, Availability] = services.store.state.availability
         self.header.set_text(
             self.title,
@@ -97,10 +99,14 @@ class FrameworksPage(Page):
             self.change(name, verb)
 
     def change(self, name: str, verb: str) -> None:
+        """As soon as nothing is measured: installing would disturb it."""
+        self.turn.take(lambda: self._change(name, verb))
+
+    def _change(self, name: str, verb: str) -> None:
         self.clear_error()
         self.log.clear()
         self.log.show()
-        self._job = self._services.runner.start(
+        self._job = self.turn.run(
             lambda job: self._actions.change(verb, name, job), self._take_change, self._hear
         )
         self._work(self.tr("Starting"))

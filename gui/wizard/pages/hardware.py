@@ -28,6 +28,7 @@ from gui.widgets.terms import explain
 from gui.wizard.page import Page
 from gui.wizard.pages import hardware_devices, hardware_frameworks, hardware_words
 from gui.wizard.pages.hardware_words import CardContent
+from gui.wizard.pages.turn import Turn
 
 if TYPE_CHECKING:
     from backends.actions.detect import Detected
@@ -92,6 +93,7 @@ class HardwarePage(Page):
         )
         self._services = services
         self._job: Job | None = None
+        self.turn = Turn(self, services.runner, "hardware")
         self._known: Detected | None = None
         self._began_s = 0.0
         self._cards = {key: MachineCard(spec.title, spec.term) for key, spec in self._specs().items()}
@@ -112,6 +114,11 @@ class HardwarePage(Page):
             QTimer.singleShot(FIRST_PAINT_MS, self, self.start)
 
     def start(self) -> None:
+        """As soon as nothing else measures."""
+        if self._job is None:
+            self.turn.take(self._start)
+
+    def _start(self) -> None:
         if self._job is not None:
             return
         self.clear_error()
@@ -124,6 +131,9 @@ class HardwarePage(Page):
 
     def measure_again(self) -> None:
         """Bandwidth and arithmetic only, before one's eyes."""
+        self.turn.take(self._measure)
+
+    def _measure(self) -> None:
         hardware = self._services.store.state.hardware
         if self._job is None and hardware is not None:
             self.clear_error()
@@ -142,7 +152,7 @@ class HardwarePage(Page):
             ended(terminal)
 
         self.set_state(status=what, busy=True, progress=True, fraction=None, actions=(self._stop,))
-        self._job = self._services.runner.start(action, finished, self._hear)
+        self._job = self.turn.run(action, finished, self._hear)
 
     def _hear(self, events: list[Event]) -> None:
         for event in events:

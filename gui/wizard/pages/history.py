@@ -20,13 +20,14 @@ from gui.widgets.banner import EmptyState
 from gui.widgets.card import Card
 from gui.widgets.table import Table
 from gui.wizard.page import Page
-from gui.wizard.pages.certificates import CertificateView, disturbing
+from gui.wizard.pages.certificates import CertificateView
 from gui.wizard.pages.documents import RunDocuments
 from gui.wizard.pages.history_columns import OPEN, ended, run_columns
 from gui.wizard.pages.point_cards import local_time
 from gui.wizard.pages.result import load_report, subtitle
 from gui.wizard.pages.result_view import ResultView
 from gui.wizard.pages.run_report import RunReport
+from gui.wizard.pages.turn import Turn
 
 if TYPE_CHECKING:
     from gui.app import Services
@@ -59,7 +60,8 @@ class HistoryPage(Page):
         self.view.failed.connect(self.show_error)
         self.documents = RunDocuments(self, self.view, services)
         self.documents.busy_changed.connect(self._show_actions)
-        self.certificate = CertificateView(services)
+        self.turn = Turn(self, services.runner, "history")
+        self.certificate = CertificateView(services, self.turn.occupation)
         self.certificate.failed.connect(self.show_error)
         self.certificate.changed.connect(self._show_actions)
         for widget in (self.documents.notice, self.card, self.view, self.certificate):
@@ -77,7 +79,7 @@ class HistoryPage(Page):
     def apply(self) -> bool:
         if self.certificate.isVisibleTo(self):
             self.clear_error()
-            self.certificate.repeat()
+            self.turn.take(self.certificate.repeat)
         elif self.view.isVisibleTo(self):
             self.documents.certify()
         elif (run := self._selected()) is not None:
@@ -126,15 +128,14 @@ class HistoryPage(Page):
         self._services.runner.start(load_report(self._services, run_id), self._take)
 
     def carry_on(self, run: RunSummary) -> None:
-        """Measure what is missing of a run that ended early; nothing else may run beside it."""
-        if self._services.runner.running:
-            self.show_error(BadInput(*disturbing()))
-            return
+        """Measure what is missing of a run that ended early, as soon as nothing else measures."""
+        self.turn.take(lambda: self._resume_run(run))
+
+    def _resume_run(self, run: RunSummary) -> None:
         self.clear_error()
+        self.show_list()
         history, run_id = self._services.history, run.run_id
-        self._job = self._services.runner.start(
-            lambda job: self.resume(run_id, job, history), self._carried_on, self._hear
-        )
+        self._job = self.turn.run(lambda job: self.resume(run_id, job, history), self._carried_on, self._hear)
         self.set_state(
             status=self.tr("Going on with the run of {0}").format(run.model),
             progress=True,

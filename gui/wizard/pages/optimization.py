@@ -16,7 +16,7 @@ from backends.frameworks.base import JobContext
 from backends.optimization.stages import Step
 from backends.storage.history import History
 from gui.jobs.runner import Job, Terminal
-from gui.widgets.banner import EmptyState, NoticeBanner
+from gui.widgets.banner import EmptyState
 from gui.widgets.flow import CardGrid
 from gui.widgets.text import Role, label
 from gui.widgets.units import time_left
@@ -25,10 +25,12 @@ from gui.wizard.pages import optimization_work as work
 from gui.wizard.pages.documents import RunDocuments
 from gui.wizard.pages.optimization_charts import StageCharts
 from gui.wizard.pages.optimization_choice import WhatToMake
+from gui.wizard.pages.optimization_cut_off import CutOff
 from gui.wizard.pages.optimization_stages import StageCard
 from gui.wizard.pages.optimization_work import Ears, Wish
 from gui.wizard.pages.result import load_report
 from gui.wizard.pages.result_view import ResultView
+from gui.wizard.pages.turn import Turn
 
 if TYPE_CHECKING:
     from gui.app import Services
@@ -53,7 +55,8 @@ class OptimizationPage(Page):
         self._stages: list[Stage] = []
         self._what, self._left = "", ""
         self._fraction: float | None = None
-        self._run_id, self._model, self._cut_off = "", "", ""
+        self._run_id, self._model = "", ""
+        self.turn = Turn(self, services.runner, "stages")
         self._lay_out()
         self._make_actions()
         self.run_started.connect(self._take_run)
@@ -87,6 +90,11 @@ class OptimizationPage(Page):
         return False
 
     def start(self) -> None:
+        """As soon as nothing else measures."""
+        if self._services.store.state.source is not None and not self.running:
+            self.turn.take(self._start)
+
+    def _start(self) -> None:
         source = self._services.store.state.source
         if source is None or self.running:
             return
@@ -100,16 +108,15 @@ class OptimizationPage(Page):
         self._launch(lambda job, ears: self._optimize(wish, job, self._services.history, ears))
 
     def resume(self) -> None:
-        run_id = self._cut_off
+        self.turn.take(self._resume)
+
+    def _resume(self) -> None:
+        run_id = self.notice.run_id
         if run_id and not self.running:
             self._launch(lambda job, ears: self._carry_on(run_id, job, self._services.history, ears))
 
     def discard(self) -> None:
-        """The artifacts that were made stay; “edgewright clear” and Settings remove what nobody uses."""
-        run_id, history = self._cut_off, self._services.history
-        self._cut_off = ""
-        self.notice.hide()
-        self._services.runner.start(lambda job: history.delete(run_id), self._take_failure)
+        self.notice.discard()
         self._show()
 
     def cancel(self) -> None:
@@ -126,10 +133,9 @@ class OptimizationPage(Page):
 
     def _launch(self, run: Callable[[JobContext, Ears], RunRecord]) -> None:
         self._begin()
-        self._cut_off = ""
-        self.notice.hide()
+        self.notice.forget()
         ears = Ears(self.run_started.emit, self.stage_arrived.emit, lambda: None)
-        self._job = self._services.runner.start(lambda job: run(job, ears), self._end, self._hear)
+        self._job = self.turn.run(lambda job: run(job, ears), self._end, self._hear)
         self._show()
 
     def _begin(self) -> None:
@@ -173,32 +179,16 @@ class OptimizationPage(Page):
         self._show()
 
     def _take_report(self, terminal: Terminal) -> None:
-        self._take_failure(terminal)
+        if isinstance(terminal, Failed):
+            self.show_error(terminal)
         if isinstance(terminal, Result) and terminal.payload.record.run_id == self._run_id:
             self.view.show_report(terminal.payload)
             self.view.show()
         self._show()
 
-    def _take_failure(self, terminal: Terminal) -> None:
-        if isinstance(terminal, Failed):
-            self.show_error(terminal)
-
     def _look_for_cut_off(self) -> None:
-        history, model = self._services.history, self._model
-        if model and not self._record_shown:
-            self._services.runner.start(lambda job: work.cut_off(model, history), self._take_cut_off)
-
-    def _take_cut_off(self, terminal: Terminal) -> None:
-        self._take_failure(terminal)
-        self._cut_off = terminal.payload if isinstance(terminal, Result) and not self.running else ""
-        if self._cut_off:
-            self.notice.show_notice(
-                self.tr("The last run of {0} ended early.").format(self._model),
-                self.tr("Resume goes on after its last decided stage; Discard removes it from History."),
-            )
-        else:
-            self.notice.hide()
-        self._show()
+        if self._model and not self._record_shown:
+            self.notice.look(self._model)
 
     @property
     def _undecided(self) -> list[str]:
@@ -241,7 +231,7 @@ class OptimizationPage(Page):
             return (self._cancel,)
         if done:
             return (self._again, self.documents.report_action)
-        return (self._discard, self._resume) if self._cut_off else ()
+        return (self._discard, self._go_on) if self.notice.run_id else ()
 
     @property
     def _status(self) -> str:
@@ -268,7 +258,9 @@ class OptimizationPage(Page):
             self.tr("Choose a model"),
         )
         self.empty.activated.connect(partial(self.navigate.emit, "model"))
-        self.notice = NoticeBanner()
+        self.notice = CutOff(self._services.runner, self._services.history)
+        self.notice.changed.connect(self._show)
+        self.notice.failed.connect(self.show_error)
         self.intro = label(self.tr("Make"), Role.MUTED)
         self.choice = WhatToMake()
         row = QHBoxLayout()
@@ -295,5 +287,5 @@ class OptimizationPage(Page):
     def _make_actions(self) -> None:
         self._cancel = self.make_action(self.tr("Cancel"), self.cancel, danger=True)
         self._again = self.make_action(self.tr("Start anew"), self.again)
-        self._resume = self.make_action(self.tr("Resume"), self.resume)
+        self._go_on = self.make_action(self.tr("Resume"), self.resume)
         self._discard = self.make_action(self.tr("Discard"), self.discard, danger=True)

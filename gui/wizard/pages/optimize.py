@@ -22,6 +22,7 @@ from gui.widgets.log_view import LogView
 from gui.wizard.page import Page
 from gui.wizard.pages.optimize_queue import OptimizeQueue, Stage
 from gui.wizard.pages.optimize_row import QueueRow
+from gui.wizard.pages.turn import Turn
 from gui.wizard.pages.workflow_dialog import WorkflowDialog
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class OptimizePage(Page):
         self._stop = self.make_action(self.tr("Stop"), self.queue.stop, danger=True)
         self._data = self.make_action(self.tr("Data…"), lambda: self.navigate.emit("data"))
         self._go_on = self.make_action(self.tr("Go on"), self._start)
+        self.turn = Turn(self, services.runner, "optimize")
         self._lay_out()
         self.queue.changed.connect(self._refresh)
         self.queue.said.connect(self.log.append_lines)
@@ -92,6 +94,13 @@ class OptimizePage(Page):
         QTimer.singleShot(0, self, self._start)
 
     def _start(self) -> None:
+        """Making would disturb what is measured, so it waits for the end of that."""
+        if self.queue.running:
+            self.queue.start()
+        elif self.queue.has_work:
+            self.turn.take(self._make_all)
+
+    def _make_all(self) -> None:
         self.clear_error()
         self.queue.start()
 
@@ -140,7 +149,7 @@ class OptimizePage(Page):
         self.workflows[choice] = text
         store = self._services.store
         store.update(store.state.without_artifact(choice))
-        self.queue.retry(choice)
+        self._make_again(choice)
 
     def _make(self, source: SourceModel, choice: Choice, target: Path, job: JobContext) -> Artifact:
         text = self.workflows.get(choice)
@@ -148,9 +157,15 @@ class OptimizePage(Page):
             return self.make(source, choice, target, job)
         return self.make_edited(source, choice, text, target, job)
 
+    def _make_again(self, choice: Choice) -> None:
+        if self.queue.running:
+            self.queue.retry(choice)
+        else:
+            self.turn.take(lambda: self.queue.retry(choice))
+
     def _retry(self, choice: Choice) -> None:
         self.clear_error()
-        self.queue.retry(choice)
+        self._make_again(choice)
 
     def _say_state(self, state: WizardState) -> None:
         stages = [self.queue.entry(choice).stage for choice in state.chosen]

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from backends.domain.artifact import Artifact
 from backends.domain.events import Event, Failed, Log, Progress, Result, Started
 from backends.domain.model import SourceModel
 from backends.frameworks.base import JobContext
 from backends.workflow.wizard import Choice
-from gui.jobs.runner import Job, JobRunner, Terminal
+from gui.jobs.runner import Job, JobRunner, Occupation, Terminal
 from gui.wizard.store import WizardStore
 
 Make = Callable[[SourceModel, Choice, Path, JobContext], Artifact]
@@ -45,7 +45,10 @@ class Entry:
 
 
 class OptimizeQueue(QObject):
-    """Makes what the store's state says is to be made; results go into the store as they arrive."""
+    """Makes what the store's state says is to be made; results go into the store as they arrive.
+
+    Call ``start`` and ``retry`` when nobody else has the machine: making would disturb what is measured.
+    """
 
     changed = Signal()
     said = Signal(list)  # lines for the log
@@ -68,12 +71,21 @@ class OptimizeQueue(QObject):
         self._current: Choice | None = None
         self._job: Job | None = None
         self._began_s = 0.0
+        self._occupation = Occupation(QCoreApplication.translate("Optimize", "Optimize"), "optimize")
         self._wanted = False  # to be made, as soon as nothing else runs
         store.changed.connect(self._follow_store)
 
     @property
     def running(self) -> bool:
         return self._job is not None
+
+    @property
+    def has_work(self) -> bool:
+        """There is something that was not made, or was stopped; what failed waits for :meth:`retry`."""
+        state = self._store.state
+        if state.original is None:
+            return bool(state.chosen)
+        return any(self.entry(choice).stage is not Stage.FAILED for choice in state.to_make)
 
     @property
     def current(self) -> Choice | None:
@@ -121,7 +133,9 @@ class OptimizeQueue(QObject):
 
     def _run_original(self, source: SourceModel) -> None:
         """First what everything is compared with: nothing is made that could not be measured."""
-        self._job = self._runner.start(lambda job: self._read_original(source, job), self._original_read)
+        self._job = self._runner.start(
+            lambda job: self._read_original(source, job), self._original_read, occupies=self._occupation
+        )
         self.changed.emit()
 
     def _original_read(self, terminal: Terminal) -> None:
@@ -140,7 +154,7 @@ class OptimizeQueue(QObject):
         self._current, self._began_s = choice, time.monotonic()
         self._entries[choice] = Entry(Stage.RUNNING)
         self._job = self._runner.start(
-            lambda job: self._make(source, choice, target, job), self._made, self._hear
+            lambda job: self._make(source, choice, target, job), self._made, self._hear, self._occupation
         )
 
     def _hear(self, events: list[Event]) -> None:

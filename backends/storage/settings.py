@@ -19,6 +19,7 @@ class Settings:
     window_width: int = 1280
     window_height: int = 800
     benchmark_depth: str = "quick"  # "quick", "standard" or "thorough"
+    benchmark_stress: bool = True  # a stress run of each configuration; without one its gate stays open
     gate_thresholds: dict[str, float] = field(default_factory=dict)  # of the gates the user has changed
     energy: str = "counters"  # "counters", "battery" or "off"
     grid: str = "world"  # code of the grid the electricity comes from

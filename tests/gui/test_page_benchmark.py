@@ -11,6 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QPushButton
 
+from backends.actions.compare import Comparison
 from backends.benchmarking import metrics
 from backends.domain.artifact import Configuration
 from backends.domain.energy import DomainEnergy, EnergyReading
@@ -20,6 +21,7 @@ from backends.domain.metric import Interval, MemoryReading
 from backends.domain.result import RunRecord
 from backends.frameworks.base import JobContext
 from backends.jobs.context import Context
+from backends.optimization.stress import STRESS_PLANS
 from backends.storage.history import History
 from gui.app import Services
 from gui.wizard.pages.benchmark import BenchmarkPage
@@ -309,6 +311,50 @@ def test_progress_never_goes_back() -> None:
     assert seen[-1] == pytest.approx(1.0)
     assert live.what == "Scoring"
     assert live.remaining_s is None
+
+
+def test_stress_comes_after_quality_and_never_goes_back() -> None:
+    live = LiveRun(["a", "b"], metrics.DECODE, stress=True)
+    seen = []
+    for event in (
+        Progress(1.0, "a: finished"),
+        Progress(0.0, "a: quality"),
+        Progress(1.0, "Scoring"),
+        Progress(0.5, "b: quality"),
+        Progress(1.0, "Scoring"),
+        Progress(0.0, "b: stress, repeated loading"),
+        Progress(2 / 3, "b: stress, long context"),
+    ):
+        live.hear(event)
+        seen.append(live.fraction)
+    assert seen == sorted(seen)
+    assert seen[-1] > seen[-2] and seen[-1] < 1.0
+    assert live.what == "b, stress, long context"
+
+
+@pytest.mark.parametrize("depth", ["quick", "standard", "thorough"])
+def test_a_stress_run_is_part_of_it_unless_it_is_left_out(
+    services: Services, qtbot, monkeypatch, depth: str
+) -> None:
+    asked: list[Comparison] = []
+
+    def compare(comparison: Comparison, *_: object) -> RunRecord:
+        asked.append(comparison)
+        return stored_run(services.history)
+
+    monkeypatch.setattr("backends.actions.compare.compare", compare)
+    services.settings.change(benchmark_depth=depth)
+    services.store.update(wizard_state(work()))
+    page = BenchmarkPage(services)
+    qtbot.addWidget(page)
+    page.on_enter()
+    qtbot.waitUntil(lambda: page.phase is Phase.ENDED)
+    services.settings.change(benchmark_stress=False)
+    page.on_enter()
+    assert page.phase is Phase.ENDED, "that alone is no reason to measure again"
+    page.again()
+    qtbot.waitUntil(lambda: page.phase is Phase.ENDED)
+    assert [one.stress for one in asked] == [STRESS_PLANS[depth], None]
 
 
 def test_latencies_of_a_turn_are_one_point() -> None:

@@ -55,6 +55,13 @@ def test_what_reads_energy_and_whose_electricity_it_is(page: SettingsPage, servi
     assert (card.source.currentData(), card.grid.currentData()) == ("battery", "FR")
 
 
+def test_the_stress_run_can_be_left_out(page: SettingsPage, services: Services) -> None:
+    assert page.stress.isChecked()
+    page.stress.click()
+    assert not services.settings.value.benchmark_stress
+    assert not page.stress.isChecked()
+
+
 def test_gates_are_shown_as_people_read_them(page: SettingsPage) -> None:
     assert page.boxes["accuracy"].text() == "95.0 %"
     assert page.boxes["decode_speed"].text() == "2.00×"

@@ -145,7 +145,7 @@ class BenchmarkPage(Page):
         settings = self._services.settings.value
         depth = settings.benchmark_depth if settings.benchmark_depth in PLANS else "quick"
         gates = with_thresholds(default_gates(), known_thresholds(settings.gate_thresholds))
-        return Work(state.source, state.original, state.made, depth, gates)
+        return Work(state.source, state.original, state.made, depth, gates, settings.benchmark_stress)
 
     def _hear(self, events: list[Event]) -> None:
         if self.live is None or self.charts is None:
@@ -223,7 +223,7 @@ class BenchmarkPage(Page):
         self.header.set_text(self.title, f"{words.subtitle}, {say(_ALTERNATING)} {say(_STOPS)}")
         made = [entry for entry in entries if not entry.original]
         ordered = (*made, *(entry for entry in entries if entry.original))
-        self.live = LiveRun([entry.label for entry in ordered], words.main, words.latency)
+        self.live = LiveRun([entry.label for entry in ordered], words.main, words.latency, stress=work.stress)
         self.legend.set_entries({entry.label: entry.hue for entry in ordered})
         looks, gate = PLANS[work.depth].looks, work.speed_gate.threshold
         hardware = self._services.store.state.hardware

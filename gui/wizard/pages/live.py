@@ -13,8 +13,9 @@ from backends.domain.events import Event, Log, Progress, Sample
 from backends.domain.metric import Interval, MemoryReading
 from backends.domain.result import ConfigurationResult
 
-QUALITY_SHARE = 0.15  # of the progress bar, for what comes after measuring
+QUALITY_SHARE, STRESS_SHARE = 0.15, 0.2  # of the progress bar, for what comes after measuring
 QUALITY = ": quality"
+STRESS = ": stress, "
 BUSY = "Before measuring: "
 CONTROL = "(A–A control)"  # a flag on the readings themselves; all others are on the machine
 RESAMPLES = 2_000  # for the eye; the results of a run take more
@@ -90,7 +91,9 @@ class LiveRun:
     ``hear`` takes events in the order they came.
     """
 
-    def __init__(self, labels: Sequence[str], main: str, latency: str = metrics.GAP) -> None:
+    def __init__(
+        self, labels: Sequence[str], main: str, latency: str = metrics.GAP, *, stress: bool = False
+    ) -> None:
         self.tracks = {label: Track() for label in labels}
         self.latency = latency
         self.warnings: list[str] = []  # what would disturb, said before measuring
@@ -102,6 +105,8 @@ class LiveRun:
         self.remaining_s: float | None = None
         self.disturbed = 0
         self._judging = False
+        self._later = QUALITY_SHARE + STRESS_SHARE * stress
+        self._quality = QUALITY_SHARE / self._later  # of the judging of one configuration
         self._step = (0.0, 0.0)
         self._flagged: float | None = None  # when; its reason follows
         self._low = 0.0
@@ -207,8 +212,16 @@ class LiveRun:
         if event.fraction is None:
             return self.fraction
         if not self._judging:
-            return event.fraction * (1 - QUALITY_SHARE)
+            return event.fraction * (1 - self._later)
         self.remaining_s = None
         base, share = self._step
-        within = 0.0 if event.what.endswith(QUALITY) else event.fraction
-        return max(self.fraction or 0.0, 1 - QUALITY_SHARE * (1 - base - share * within))
+        return max(self.fraction or 0.0, 1 - self._later * (1 - base - share * self._within(event)))
+
+    def _within(self, event: Progress) -> float:
+        """How far one configuration is judged: its quality first, then its stress run."""
+        if event.what.endswith(QUALITY):
+            return 0.0
+        fraction = event.fraction or 0.0
+        if STRESS in event.what:
+            return self._quality + (1 - self._quality) * fraction
+        return self._quality * fraction

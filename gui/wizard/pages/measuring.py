@@ -45,7 +45,8 @@ class PauseGate:
 class Work:
     """What one run of the Benchmark page measures. ``depth``: "quick", "standard" or "thorough".
 
-    Other ``gates`` alone are no reason to measure again.
+    ``stress``: with a stress run of each artifact. Other ``gates``, or stress, alone are no reason to measure
+    again.
     """
 
     source: SourceModel
@@ -53,6 +54,7 @@ class Work:
     artifacts: tuple[Artifact, ...]
     depth: str = "quick"
     gates: Gates = field(default_factory=default_gates, compare=False)
+    stress: bool = field(default=True, compare=False)
 
     @property
     def speed_gate(self) -> Gate:
@@ -74,8 +76,16 @@ def measure(work: Work, job: JobContext, history: History, ears: Ears) -> RunRec
     """Runs in the worker's thread, where the imports cost the window nothing."""
     from backends.actions.bench import DEPTHS
     from backends.actions.compare import Comparison, compare
+    from backends.optimization.stress import STRESS_PLANS
 
-    comparison = Comparison(work.source, work.original, work.artifacts, DEPTHS[work.depth], gates=work.gates)
+    comparison = Comparison(
+        work.source,
+        work.original,
+        work.artifacts,
+        DEPTHS[work.depth],
+        gates=work.gates,
+        stress=STRESS_PLANS[work.depth] if work.stress else None,
+    )
     return compare(comparison, job, history, ears.gate, ears.on_result, ears.on_start)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QButtonGroup, QDoubleSpinBox, QGridLayout, QPushButton, QRadioButton
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QDoubleSpinBox, QGridLayout, QPushButton, QRadioButton
 
 from backends.actions.cleaning import Kept, kept
 from backends.benchmarking.protocol import STANDARD
@@ -71,6 +71,7 @@ class SettingsPage(Page):
         for name, button in (*self.schemes.items(), *self.depths.items()):
             button.setChecked(name in (value.theme, value.benchmark_depth))
         self.energy.read()
+        self.stress.setChecked(value.benchmark_stress)
         thresholds = known_thresholds(value.gate_thresholds)
         for name, box in self.boxes.items():
             gate = default_gates()[name]
@@ -102,6 +103,14 @@ class SettingsPage(Page):
         for name, button in self.depths.items():
             button.clicked.connect(lambda _checked=False, name=name: self._choose_depth(name))
             card.add(button)
+        self.stress = QCheckBox(self.tr("A stress run of each configuration"))
+        self.stress.setToolTip(
+            self.tr("Loaded again and again, in sessions at once, at a long context. The gate asks for it.")
+        )
+        self.stress.clicked.connect(lambda on: self._services.settings.change(benchmark_stress=on))
+        card.add(self.stress)
+        took = self.tr("It takes half a minute each for a small model at Quick, minutes for large ones.")
+        card.add(label(took, Role.NOTE, wrap=True))
         note = self.tr(
             "A run ends as soon as every claim is decided; claims are made after these pairs only."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -37,6 +38,7 @@ from backends.hardware import page_cache
 from backends.hardware.conditions import ConditionsSampler
 from backends.hardware.energy import EnergyReader
 from backends.hardware.system import RealSystem
+from backends.jobs.pausing import Pausable
 from backends.optimization.gates import Evidence, evaluate, speed_thresholds
 from backends.optimization.security import inspect_files
 from backends.quality import harness
@@ -52,7 +54,10 @@ BATCH_SIZES = (1, 5, 64)  # of a stress run
 
 @dataclass
 class Measuring:
-    """Of one run. ``gate`` blocks while the user has paused; ``scratch`` is removed at the end of the run."""
+    """Of one run. ``gate`` blocks while the user has paused; ``scratch`` is removed at the end of the run.
+
+    ``paused_s``: how long it has blocked so far.
+    """
 
     comparison: Comparison
     job: JobContext
@@ -61,6 +66,18 @@ class Measuring:
     scratch: Path
     gate: Callable[[], None] = lambda: None
     _runtime_bytes: int = 0  # of the original's framework without a model; known with the material
+    paused_s: float = 0.0
+
+    def wait(self) -> None:
+        """Pass the gate."""
+        began = time.monotonic()
+        self.gate()
+        self.paused_s += time.monotonic() - began
+
+    @cached_property
+    def in_steps(self) -> JobContext:
+        """The job for work whose steps need not follow each other at once; the timed pairs have to."""
+        return Pausable(self.job, self.wait)
 
     @cached_property
     def original(self) -> Configuration:
@@ -79,7 +96,7 @@ class Measuring:
                 wanted.protocol,
                 self.original.load.context,
                 self.scratch,
-                self.job,
+                self.in_steps,
                 wanted.task_limit,
                 known_preprocessing(wanted),
             )
@@ -119,7 +136,7 @@ class Measuring:
             open_sampler=remembering(lambda pids: ConditionsSampler([*pids, os.getpid()]).sample),
             cpu_time=processor_seconds,
             job=self.job,
-            gate=self.gate,
+            gate=self.wait,
             on_reading=on_reading or (lambda reading: self.history.add_reading(self.run_id, reading)),
             on_result=on_result,
             drop_pages=lambda artifact: page_cache.dropped(files_of(artifact.path)),
@@ -144,6 +161,7 @@ class Measuring:
         """With its quality, or why it could not be judged; the original has to come first."""
         if result.failure or not self.material.can_be_scored:
             return result
+        self.wait()
         try:
             engine = opener(self.job)(result.configuration)
             try:
@@ -165,9 +183,10 @@ class Measuring:
         plan = self.comparison.stress
         if plan is None or result.failure or result.configuration.artifact.original:
             return result
-        inputs = self._stress_inputs(plan.new_tokens)
-        run = stress.stress(result.configuration, inputs, plan, self._room(result), self.job)
-        return replace(result, stress=run)
+        inputs, before_s = self._stress_inputs(plan.new_tokens), self.paused_s
+        run = stress.stress(result.configuration, inputs, plan, self._room(result), self.in_steps)
+        took_s = run.took_s - (self.paused_s - before_s)
+        return replace(result, stress=replace(run, took_s=took_s))
 
     def gates_of(
         self, result: ConfigurationResult, original: ConfigurationResult, readings: Sequence[Reading]
@@ -187,7 +206,7 @@ class Measuring:
 
     @cached_property
     def _judge(self) -> _Judge:
-        return _Judge(self.material, self.scratch, self.job)
+        return _Judge(self.material, self.scratch, self.in_steps)
 
     def _stress_inputs(self, new_tokens: int) -> stress.Inputs:
         work = self.material.work

@@ -223,13 +223,18 @@ class _Pipeline:
 
     def _keep(self, step: Step, work: Callable[[], Sequence[Stage]]) -> None:
         self.alone_s.clear()
-        began = time.monotonic()
+        self.shared.wait()
+        began = self._now_s()
         found = work()
-        made = stages.timed(found, time.monotonic() - began, self.alone_s)
+        made = stages.timed(found, self._now_s() - began, self.alone_s)
         self.shared.history.add_stages(self.shared.run_id, made)
         self.stages += made
         for stage in made:
             self.on_stage(stage)
+
+    def _now_s(self) -> float:
+        """A clock that stands still while the user has paused."""
+        return time.monotonic() - self.shared.paused_s
 
     def _recall(self) -> None:
         """The judge needs the original's answers again; the figures are in the stages."""
@@ -391,22 +396,23 @@ class _Pipeline:
         return conductor.run(plan, surface)
 
     def _make(self, step: Step, choice: Choice, made: list[Configuration], told: list[Stage]) -> None:
-        began = time.monotonic()
+        self.shared.wait()
+        began = self._now_s()
         try:
             artifact = self._artifact(choice)
         except EdgewrightError as error:
             stage = _failed(step, f"{choice.framework} {choice.precision}: {error}")
-            told.append(replace(stage, took_s=time.monotonic() - began))
+            told.append(replace(stage, took_s=self._now_s() - began))
             self.job.emit(Log(stage.evidence[0]))
         else:
             made.append(Configuration(artifact, self.shared.original.load))
-            self._spent({made[-1].label: time.monotonic() - began})
+            self._spent({made[-1].label: self._now_s() - began})
 
     @contextmanager
     def _timing(self, label: str) -> Iterator[None]:
-        began = time.monotonic()
+        began = self._now_s()
         yield
-        self._spent({label: time.monotonic() - began})
+        self._spent({label: self._now_s() - began})
 
     def _spent(self, alone_s: Mapping[str, float]) -> None:
         """Seconds on one attempt alone, by its label."""
@@ -441,14 +447,14 @@ class _Pipeline:
         processor = this_machine().processor
         logical = processor.logical_cores.value or 1
         counts = threads.counts_to_try(processor.physical_cores.value or logical, logical)
-        begun = time.monotonic()
+        begun = self._now_s()
         return search.search(
             start,
             search.knobs_for(manifest.acceleration, best.artifact.kind),
             counts,
             lambda loads: self._compare(best, loads),
             SEARCH_ROUNDS[self.wanted.depth],
-            lambda: time.monotonic() - begun < SEARCH_S[self.wanted.depth],
+            lambda: self._now_s() - begun < SEARCH_S[self.wanted.depth],
         )
 
     def _threads_used(self) -> int:
@@ -456,6 +462,7 @@ class _Pipeline:
 
     def _compare(self, best: Configuration, loads: Sequence[LoadOptions]) -> Sequence[float | str]:
         """As many at once as the memory holds."""
+        self.shared.wait()
         room = affordable(len(loads), self._peak_bytes(), this_machine().memory.available_bytes.value)
         return search.in_batches(loads, room, lambda some: self._in_turns(best, some))
 

@@ -161,6 +161,7 @@ class _Stress:
 
     def _guarded(self, fraction: float, name: str, check: Callable[[], Finding]) -> Finding:
         self.job.emit(Progress(fraction, f"{self.configuration.label}: stress, {name}"))
+        self.job.check_cancelled()
         try:
             return check()
         except EdgewrightError as error:

@@ -30,9 +30,10 @@ def _nothing(*_: object) -> None:
 class Surface:
     """Where a benchmark touches the world; all of it is faked in tests.
 
-    ``gate`` is called before every pair and blocks while the user has paused; it returns, or raises
-    JobCancelled, when he cancels meanwhile. ``on_reading`` gets the arms of a pair once the pair is whole (or
-    void), ``on_result`` each configuration once it is finished. ``drop_pages`` says whether it could.
+    ``gate`` is called before every pair, memory run and energy reading, and blocks while the user has paused;
+    it returns, or raises JobCancelled, when he cancels meanwhile. ``on_reading`` gets the arms of a pair once
+    the pair is whole (or void), ``on_result`` each configuration once it is finished. ``drop_pages`` says
+    whether it could.
     """
 
     open_engine: OpenEngine

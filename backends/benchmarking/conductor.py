@@ -143,13 +143,16 @@ class _Conductor:
         if self.plan.memory:
             self.tell_progress(f"{seat.label}: memory")
             if not seat.failure and book.memory is None:
+                self.pass_gate()
                 book.memory = self.bench.memory(seat)
             if book.memory is not None:
                 self.narrator.memory(seat.label, self.t_s, book.memory)
             self.meter.done()
         if self.plan.start_up and not seat.failure and book.start_up is None:
+            self.pass_gate()
             book.start_up = self.bench.start_up(seat)
-        if not seat.failure and book.energy is None:
+        if not seat.failure and book.energy is None and self.surface.counters is not None:
+            self.pass_gate()
             book.energy = self.bench.energy(seat)
         self.surface.on_result(
             result_of(self.plan, seat.label, seat.configuration, self.readings, self.notebook(seat))
@@ -237,14 +240,19 @@ class _Conductor:
         return (turn.seat, original) if turn.slot.candidate_first else (original, turn.seat)
 
     def make_ready(self, turn: _Turn) -> None:
-        began_s = self.surface.clock.now_s()
-        self.surface.gate()
-        pause_s = self.surface.clock.now_s() - began_s
-        self.meter.paused(pause_s)
+        pause_s = self.pass_gate()
         order = self.order(turn)
         if self.plan.resident and any(seat.warm is None for seat in order):
             self.tell_progress(f"{turn.seat.label}: warming up")
         self.bench.make_ready(order, refresh=pause_s > LONG_PAUSE_S)
+
+    def pass_gate(self) -> float:
+        """Wait while the user has paused; seconds it took."""
+        began_s = self.surface.clock.now_s()
+        self.surface.gate()
+        pause_s = self.surface.clock.now_s() - began_s
+        self.meter.paused(pause_s)
+        return pause_s
 
     def count_warm_ups(self) -> None:
         settled = sum(seat.has_settled for seat in self.bench.seats)

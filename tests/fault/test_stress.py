@@ -10,11 +10,13 @@ import pytest
 from backends.actions.stress import Room, TokenInputs, stress
 from backends.domain.artifact import Artifact, Configuration, LoadOptions, Option
 from backends.domain.errors import JobCancelled
+from backends.domain.events import Progress
 from backends.domain.gate import GateResult, Verdict
 from backends.domain.metric import TokenWorkload
 from backends.domain.model import ModelFormat, ModelKind, TensorContents
 from backends.domain.result import ConfigurationResult, StressRun
 from backends.jobs.context import CancelToken, Context
+from backends.jobs.pausing import Pausable
 from backends.optimization.gates import Evidence, evaluate
 from backends.optimization.stress import StressPlan
 
@@ -52,6 +54,17 @@ def test_a_sound_framework_passes(tmp_path: Path) -> None:
         "finite outputs",
         "memory growth",
     }
+
+
+def test_every_step_waits_while_the_user_has_paused(tmp_path: Path) -> None:
+    gates: list[str] = []
+    told: list[str] = []
+    job = Context(lambda event: told.append(event.what) if isinstance(event, Progress) else None)
+    asked = configuration(tmp_path)
+    stress(asked, TokenInputs(WORK, 4), PLAN, Room(), Pausable(job, lambda: gates.append(told[-1])))
+    steps = {what.partition("stress, ")[2] for what in gates}
+    assert steps == {"repeated loading", "concurrent sessions", "long context"}
+    assert len(gates) >= 3 + PLAN.loads, "at every load, too"
 
 
 def test_a_leak_fails_the_gate(tmp_path: Path) -> None:

@@ -158,8 +158,10 @@ def test_pausing_holds_the_next_pair(stage, qtbot) -> None:
     page.pause()
     assert page.phase is Phase.PAUSED
     assert [action.text() for action in page.state.actions] == ["Resume", "Stop"]
+    assert page.state.status == "Pausing; what is in hand is finished first"
     one.go_on.set()
-    qtbot.waitUntil(lambda: "pair 3" in page.live.what)
+    qtbot.waitUntil(lambda: page.state.status == "Paused")
+    assert "pair 3" in page.live.what
     assert page.phase is Phase.PAUSED
     page.resume()
     one.finish()

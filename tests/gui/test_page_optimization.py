@@ -120,6 +120,49 @@ def test_cancel_keeps_what_was_decided(make, qtbot) -> None:
     assert page.state.primary == "Optimize"
 
 
+def test_a_pause_holds_it_where_it_can_be_held(make, qtbot) -> None:
+    held, passed = threading.Event(), threading.Event()
+
+    def optimize(wish: Wish, job: JobContext, history: History, ears: Ears) -> RunRecord:
+        held.wait(30)
+        ears.gate()
+        passed.set()
+        return stored_run(history)
+
+    page = make(optimize)
+    page.start()
+    texts = [action.text() for action in page.state.actions]
+    assert texts == ["Pause", "Cancel"]
+    page.state.actions[0].trigger()
+    assert page.state.status == "Pausing; what is in hand is finished first"
+    held.set()
+    qtbot.waitUntil(lambda: page.state.status == "Paused")
+    assert not passed.is_set()
+    page.state.actions[0].trigger()
+    qtbot.waitUntil(lambda: page.view.isVisible() and not page.running)
+    assert passed.is_set()
+
+
+def test_what_is_paused_can_be_cancelled(make, qtbot) -> None:
+    ended = threading.Event()
+
+    def optimize(wish: Wish, job: JobContext, history: History, ears: Ears) -> RunRecord:
+        try:
+            while True:
+                ears.gate()
+                job.check_cancelled()
+        finally:
+            ended.set()
+
+    page = make(optimize)
+    page.start()
+    page.pausing.pause()
+    qtbot.waitUntil(lambda: page.state.status == "Paused")
+    page.cancel()
+    qtbot.waitUntil(lambda: not page.running)
+    assert ended.is_set()
+
+
 def test_bad_input_stands_on_the_page(make, qtbot) -> None:
     page = make(FakeOptimize(error=BadInput("Nothing can be made of it here.", "Name a framework.")))
     page.start()

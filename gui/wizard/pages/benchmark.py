@@ -27,7 +27,8 @@ from gui.wizard.pages.entries import entries_of
 from gui.wizard.pages.live import LiveRun
 from gui.wizard.pages.live_charts import MACHINE, LiveCharts
 from gui.wizard.pages.measured_words import rate_words, say
-from gui.wizard.pages.measuring import Ears, PauseGate, Work, carry_on, measure
+from gui.wizard.pages.measuring import Ears, Work, carry_on, measure
+from gui.wizard.pages.pausing import Pausing
 from gui.wizard.pages.saving import ChartCard
 from gui.wizard.pages.so_far import SoFarCard
 from gui.wizard.pages.summary_card import SummaryCard
@@ -56,7 +57,8 @@ class BenchmarkPage(Page):
         self._services, self._run, self._carry_on = services, run, carry_on
         self._cut_off = ""  # the run that was stopped, and can be carried on
         self._phase = Phase.WAITING
-        self._gate = PauseGate()
+        self.pausing = Pausing(self)
+        self.pausing.changed.connect(self._show_phase)
         self._job: Job | None = None
         self._work: Work | None = None
         self.turn = Turn(self, services.runner, "benchmark")
@@ -84,7 +86,7 @@ class BenchmarkPage(Page):
         return False
 
     def start(self, work: Work) -> None:
-        self._work, self._gate, self._cut_off = work, PauseGate(), ""
+        self._work, self._cut_off = work, ""
         self.clear_error()
         self.notice.hide()
         self._begin_display(work)
@@ -95,11 +97,11 @@ class BenchmarkPage(Page):
         self._set_phase(Phase.RUNNING)
 
     def pause(self) -> None:
-        self._gate.pause()
+        self.pausing.pause()
         self._set_phase(Phase.PAUSED)
 
     def resume(self) -> None:
-        self._gate.resume()
+        self.pausing.resume()
         self._set_phase(Phase.RUNNING)
 
     def stop(self) -> None:
@@ -123,7 +125,7 @@ class BenchmarkPage(Page):
         self.turn.take(self._start_cut_off)
 
     def _start_cut_off(self) -> None:
-        run_id, self._gate = self._cut_off, PauseGate()
+        run_id = self._cut_off
         if self._job is not None or not run_id:
             return
         self._cut_off = ""
@@ -135,7 +137,7 @@ class BenchmarkPage(Page):
         self._set_phase(Phase.RUNNING)
 
     def _ears(self) -> Callable[[JobContext], Ears]:
-        gate = self._gate
+        gate = self.pausing.begin()
         return lambda job: Ears(lambda: gate.wait(job), self.run_started.emit, self.result_arrived.emit)
 
     def _wanted(self) -> Work | None:
@@ -280,7 +282,9 @@ class BenchmarkPage(Page):
             Phase.ENDED: (*((self._go_on,) if self._cut_off else ()), *((self._again,) if measured else ())),
         }.get(self._phase, ())
         self.set_state(
-            status=status_of(self._phase, self.live, whole=self.summary.isVisibleTo(self)),
+            status=status_of(
+                self._phase, self.live, self.pausing.words, whole=self.summary.isVisibleTo(self)
+            ),
             primary=self.tr("Result") if measured or running else self.tr("Measure"),
             can_continue=measured if running else self._wanted() is not None,
             progress=running,

@@ -15,20 +15,20 @@ translate = QCoreApplication.translate
 class Phase(Enum):
     WAITING = auto()  # nothing was measured of what is there
     RUNNING = auto()
-    PAUSED = auto()
+    PAUSED = auto()  # as the user wants it; what is in hand is finished first
     STOPPING = auto()
     ENDED = auto()
 
 
-def status_of(phase: Phase, live: LiveRun | None, *, whole: bool) -> str:
-    """``whole``: what has ended was measured to its end."""
+def status_of(phase: Phase, live: LiveRun | None, paused: str, *, whole: bool) -> str:
+    """``paused``: how far pausing is, in words. ``whole``: what has ended was measured to its end."""
     if live is None or phase is Phase.WAITING:
         return ""
     if phase is Phase.RUNNING:
         now = live.what or translate("BenchmarkPhase", "Preparing")
         return " · ".join(filter(None, (now, time_left(live.remaining_s))))
     if phase is Phase.PAUSED:
-        return translate("BenchmarkPhase", "Paused; the pair in hand is finished first")
+        return paused
     if phase is Phase.STOPPING:
         return translate("BenchmarkPhase", "Stopping; what was measured is kept")
     if whole:

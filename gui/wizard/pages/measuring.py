@@ -17,9 +17,10 @@ from backends.storage.history import History
 
 
 class PauseGate:
-    """Open or closed by the window, passed by the worker's thread."""
+    """Open or closed by the window, passed by the worker's thread; ``on_hold`` when that has to wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_hold: Callable[[], None] = lambda: None) -> None:
+        self._on_hold = on_hold
         self._open = threading.Event()
         self._open.set()
 
@@ -35,6 +36,8 @@ class PauseGate:
 
     def wait(self, job: JobContext) -> None:
         """Block while paused. Raises JobCancelled where the job is cancelled meanwhile."""
+        if self.paused:
+            self._on_hold()
         forget = job.token.on_cancel(self.resume) if isinstance(job, Context) else self.resume
         self._open.wait()
         forget()

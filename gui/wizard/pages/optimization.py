@@ -28,6 +28,7 @@ from gui.wizard.pages.optimization_choice import WhatToMake
 from gui.wizard.pages.optimization_cut_off import CutOff
 from gui.wizard.pages.optimization_stages import StageCard
 from gui.wizard.pages.optimization_work import Ears, Wish
+from gui.wizard.pages.pausing import Pausing
 from gui.wizard.pages.result import load_report
 from gui.wizard.pages.result_view import ResultView
 from gui.wizard.pages.turn import Turn
@@ -56,7 +57,8 @@ class OptimizationPage(Page):
         self._what, self._left = "", ""
         self._fraction: float | None = None
         self._run_id, self._model = "", ""
-        self.turn = Turn(self, services.runner, "stages")
+        self.turn, self.pausing = Turn(self, services.runner, "stages"), Pausing(self)
+        self.pausing.changed.connect(self._show)
         self._lay_out()
         self._make_actions()
         self.run_started.connect(self._take_run)
@@ -124,6 +126,7 @@ class OptimizationPage(Page):
         if self._job is not None:
             self._what = self.tr("Stopping; what was decided is kept")
             self._job.cancel()
+            self.pausing.resume()
             self._show()
 
     def again(self) -> None:
@@ -134,8 +137,10 @@ class OptimizationPage(Page):
     def _launch(self, run: Callable[[JobContext, Ears], RunRecord]) -> None:
         self._begin()
         self.notice.forget()
-        ears = Ears(self.run_started.emit, self.stage_arrived.emit, lambda: None)
-        self._job = self.turn.run(lambda job: run(job, ears), self._end, self._hear)
+        gate, started, arrived = self.pausing.begin(), self.run_started.emit, self.stage_arrived.emit
+        self._job = self.turn.run(
+            lambda job: run(job, Ears(started, arrived, lambda: gate.wait(job))), self._end, self._hear
+        )
         self._show()
 
     def _begin(self) -> None:
@@ -213,7 +218,7 @@ class OptimizationPage(Page):
 
     def _show_state(self, has_model: bool) -> None:
         done = self._record_shown and not self.running
-        status = " · ".join(filter(None, (self._status, self._left)))
+        status = self.pausing.words or " · ".join(filter(None, (self._status, self._left)))
         stored = self.tr("Every decided stage is stored in History") if self._stages else ""
         self.set_state(
             status=status if self.running else self.documents.what or stored,
@@ -228,7 +233,7 @@ class OptimizationPage(Page):
 
     def _actions(self, done: bool) -> tuple[QAction, ...]:
         if self.running:
-            return (self._cancel,)
+            return (self._carry if self.pausing.paused else self._pause, self._cancel)
         if done:
             return (self._again, self.documents.report_action)
         return (self._discard, self._go_on) if self.notice.run_id else ()
@@ -285,6 +290,8 @@ class OptimizationPage(Page):
         self.end()
 
     def _make_actions(self) -> None:
+        self._pause = self.make_action(self.tr("Pause"), self.pausing.pause)
+        self._carry = self.make_action(self.tr("Go on"), self.pausing.resume)
         self._cancel = self.make_action(self.tr("Cancel"), self.cancel, danger=True)
         self._again = self.make_action(self.tr("Start anew"), self.again)
         self._go_on = self.make_action(self.tr("Resume"), self.resume)

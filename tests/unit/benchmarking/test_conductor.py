@@ -17,7 +17,7 @@ from backends.benchmarking.summary import pair_ratios, speed_groups, summarise
 from backends.domain.errors import BadInput, JobCancelled, JobFailed, WorkerDied
 from backends.domain.events import TERMINAL, Log, Progress, Sample, Started
 from backends.domain.gate import Verdict
-from backends.domain.hardware import BusyProcess
+from backends.domain.hardware import BusyProcess, EnergyUse, Fact
 from backends.domain.metric import TensorWorkload, TokenWorkload
 from backends.domain.result import Reading
 
@@ -314,9 +314,30 @@ def test_a_long_pause_is_followed_by_an_unmeasured_pass() -> None:
     world.pauses = pause
     run(plan(), world.surface)
     assert len(world.arms) == 2 * (WARM_UP + 6) + 2
-    assert world.gates == 6
+    assert world.gates == 6 + 2, "pairs, and the memory of both"
     left = [e.remaining_s for e in world.events if isinstance(e, Progress) and e.remaining_s is not None]
     assert max(left) < 60
+
+
+def test_memory_and_energy_wait_while_the_user_has_paused() -> None:
+    world = World(twice_as_fast)
+    world.pauses = lambda n: setattr(world.clock, "time_s", world.clock.time_s + 600 * (n > 6))
+    seen: list[tuple[int, str]] = []
+
+    class Counters:
+        domains = ()
+        from_battery = False
+
+        def start(self) -> None:
+            seen.append((world.gates, "energy"))
+
+        def used(self) -> Fact[tuple[EnergyUse, ...]]:
+            return Fact(None, "none", "There are no counters.")
+
+    run(plan(), replace(world.surface, counters=Counters()))
+    assert seen == [(8, "energy"), (10, "energy")], "six pairs, then memory and energy of both"
+    left = [e.remaining_s for e in world.events if isinstance(e, Progress) and e.remaining_s is not None]
+    assert max(left) < 60, "a pause is none of the time that work takes"
 
 
 def test_the_order_of_events_and_the_progress() -> None:

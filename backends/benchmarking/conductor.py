@@ -228,7 +228,7 @@ class _Conductor:
                 self.void(turn, arms, str(lost))
             else:
                 self.keep(arms)
-                self.show_ratio(turn.seat)
+                self.show_ratio(turn.seat, turn.slot.index + 1)
                 return arms
         return ()
 
@@ -285,13 +285,13 @@ class _Conductor:
         mark = Flag(f"the pair is void: {why}", self.t_s)
         self.keep([replace(arm, void=True, flags=(*arm.flags, mark)) for arm in arms])
 
-    def show_ratio(self, seat: Seat) -> None:
+    def show_ratio(self, seat: Seat, pair: int) -> None:
         """The running interval is for the eye; claims are made at looks only."""
         metric = metrics.rate_metrics(self.plan.workload)[0]
         ratios = pair_ratios(self.readings, seat.label, metric)
         if ratios:
             interval = interval_of(self.plan, ratios) if len(ratios) >= PAIRS_TO_SHOW else None
-            self.narrator.ratio(seat.label, self.t_s, ratios[-1], interval)
+            self.narrator.ratio(seat.label, self.t_s, pair, ratios[-1], interval)
 
     def tell_progress(self, what: str) -> None:
         self.surface.job.emit(self.meter.progress(what))

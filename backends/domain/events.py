@@ -28,7 +28,7 @@ class Sample:
     metric: str  # "decode_tokens_per_s", "gap_s", "cpu_percent", "peak_bytes", ...
     t_s: float  # seconds since the job started
     value: float
-    step: int | None = None  # of training: how many steps had been taken
+    step: int | None = None  # of training: steps taken so far; of a pair's ratio: its number, from 1
 
 
 @dataclass(frozen=True)

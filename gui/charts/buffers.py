@@ -40,6 +40,10 @@ class SeriesBuffer:
     def clear(self) -> None:
         self._size = 0
 
+    def at(self, x: float) -> list[float]:
+        """Every y at exactly ``x``."""
+        return [float(y) for y in self.y[self.x == x]]
+
     def nearest(self, x: float) -> tuple[float, float] | None:
         """The point whose x lies closest; x must have been appended in rising order."""
         if not self._size:

@@ -92,6 +92,14 @@ class LineChart(Chart):
         self._lines[label].data.append(x, y)
         self.touch()
 
+    def set_points(self, label: str, points: Sequence[tuple[float, float]]) -> None:
+        """All of a line anew; ``x`` in rising order."""
+        data = self._lines[label].data
+        data.clear()
+        for x, y in points:
+            data.append(x, y)
+        self.touch()
+
     def data(self, label: str) -> SeriesBuffer:
         return self._lines[label].data
 
@@ -140,16 +148,25 @@ class LineChart(Chart):
         return {label: line.hue for label, line in self._lines.items()}
 
     def readout_at(self, point: QPointF) -> str:
-        doubts = self._flag_layer.text_at(point.x())
+        doubts = self._flag_layer.text_at(self.flags_near(point.x()))
         lines = []
         time = None
         for label, line in self._lines.items():
             nearest = line.data.nearest(point.x())
-            if nearest is not None:
+            if nearest is not None and self.is_near(nearest[0], point.x()):
                 time = nearest[0] if time is None else time
-                lines.append(f"{label}  {self._y_text(round(nearest[1], 3))} {self._unit}".rstrip())
+                values = " · ".join(self._y_text(round(y, 3)) for y in line.data.at(nearest[0]))
+                lines.append(f"{label}  {values} {self._unit}".rstrip())
         head = [] if time is None else [self.x_text(time)]
         return "\n".join(filter(None, [*head, *lines, doubts]))
+
+    def is_near(self, x: float, pointer: float) -> bool:
+        """Whether the readout at ``pointer`` tells a point at ``x``, the nearest of its line."""
+        return True
+
+    def flags_near(self, pointer: float) -> float:
+        """Where the flags are looked for that the readout at ``pointer`` tells."""
+        return pointer
 
     def x_text(self, x: float) -> str:
         """How the readout names a place on the axis."""

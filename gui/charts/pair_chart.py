@@ -11,11 +11,15 @@ from PySide6.QtWidgets import QWidget
 from gui.charts.line_chart import LineChart
 from gui.theme.theme import theme
 
+HALF_A_PAIR = 0.5
 NEAR = 0.35  # of a pair: where the pointer is at a look
 
 
 class PairChart(LineChart):
-    """Over the number of the pair instead of time. Claims are made at the looks only."""
+    """Over the number of the pair instead of time. Claims are made at the looks only.
+
+    A pair that was repeated has more than one point, all at its number.
+    """
 
     def __init__(
         self, name: str, gate: float, looks: Sequence[int] = (), parent: QWidget | None = None
@@ -55,6 +59,13 @@ class PairChart(LineChart):
             return text
         says = QCoreApplication.translate("Charts", "look after {0} pairs: a claim may be made here")
         return f"{text}\n{says.format(looked)}"
+
+    def is_near(self, x: float, pointer: float) -> bool:
+        """Candidates have different numbers of pairs: what has none here is not told."""
+        return abs(x - pointer) <= HALF_A_PAIR
+
+    def flags_near(self, pointer: float) -> float:
+        return float(round(pointer))
 
     def x_text(self, x: float) -> str:
         says: str = QCoreApplication.translate("Charts", "pair {0}").format(round(x))

@@ -284,6 +284,19 @@ def test_pairs_show_the_gate_and_name_the_looks(show) -> None:
     assert chart.csv_rows()[0] == ["series", "pair", "ratio"]
 
 
+def test_a_repeated_pair_stands_at_its_number(show) -> None:
+    chart = PairChart("Ratios", 2.0, (6,))
+    chart.set_series({"one": Hue("OpenVINO"), "two": Hue("llama.cpp")})
+    chart.set_points("one", [(1, 1.2), (2, 1.3), (2, 1.5), (3, 1.4)])
+    chart.set_points("two", [(1, 2.2)])
+    chart.add_flag(2, "other programs used 31 % of a core", who="one, pair 2")
+    show(chart)
+    told = chart.readout_at(QPointF(2.1, 1.3))
+    assert told.startswith("pair 2\none  1.3 · 1.5 ×") and "two" not in told
+    assert "other programs used 31 %" in told
+    assert "two  2.2" in chart.readout_at(QPointF(1.0, 1.3))
+
+
 @pytest.fixture
 def scatter(show) -> ScatterChart:
     chart = ScatterChart("Speed against quality", "speed", "quality")

@@ -136,6 +136,12 @@ def test_charts_show_what_was_measured(stage) -> None:
     totals = [[bar.total for bar in chart.bars] for chart in (charts.memory.use, charts.memory.kind)]
     assert totals[0] == pytest.approx(totals[1])
     assert any("other programs used 3" in flag.reason for flag in charts.rate.flags)
+    track = page.live.tracks["llama.cpp Q4_K_M"]
+    assert len(track.ratios) > 6 and max(track.pairs) == 6
+    repeated = charts.ratio.data("llama.cpp Q4_K_M")
+    assert max(repeated.x) == 6, "after the last pair comes its look, however many were repeated"
+    flag = charts.ratio.flags[0]
+    assert flag.x in track.pairs and flag.who.endswith(f"pair {flag.x}")
     assert "First token: Q4_K_M" in charts.latency_card.note.text()
     assert charts.machine.load_card.note.text() == "3.00 GHz · 50.0 °C"
     assert charts.distribution.count("OpenVINO INT8") == 6 * 127
@@ -160,8 +166,7 @@ def test_pausing_holds_the_next_pair(stage, qtbot) -> None:
     assert [action.text() for action in page.state.actions] == ["Resume", "Stop"]
     assert page.state.status == "Pausing; what is in hand is finished first"
     one.go_on.set()
-    qtbot.waitUntil(lambda: page.state.status == "Paused")
-    assert "pair 3" in page.live.what
+    qtbot.waitUntil(lambda: page.state.status == "Paused" and "pair 3" in page.live.what)
     assert page.phase is Phase.PAUSED
     page.resume()
     one.finish()

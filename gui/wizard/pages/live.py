@@ -43,6 +43,7 @@ class Mark:
     t_s: float
     who: str
     reasons: list[str]
+    pair: int = 0  # its number, from 1
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Track:
     rate: Interval | None = None
     band: Band = field(default_factory=Band)
     ratios: list[float] = field(default_factory=list)
+    pairs: list[int] = field(default_factory=list)  # whose ratios these are; a repeated one more than once
     ratio_band: Band = field(default_factory=Band)
     first_token_s: list[float] = field(default_factory=list)
     latency_s: list[float] = field(default_factory=list)  # the median of each turn
@@ -108,14 +110,14 @@ class LiveRun:
         self._later = QUALITY_SHARE + STRESS_SHARE * stress
         self._quality = QUALITY_SHARE / self._later  # of the judging of one configuration
         self._step = (0.0, 0.0)
-        self._flagged: float | None = None  # when; its reason follows
+        self._flagged: tuple[float, int] | None = None  # when, and the number of the pair; its reason follows
         self._low = 0.0
         self._turn: list[Sample] = []  # the latencies of the turn in hand
         self.pair = 0
         self._heard: Mapping[str, Callable[[Track, Sample], None]] = {
             main: self._rate,
             metrics.TTFT: lambda track, sample: track.first_token_s.append(sample.value),
-            metrics.PAIR_RATIO: lambda track, sample: track.ratios.append(sample.value),
+            metrics.PAIR_RATIO: self._ratio,
             metrics.RATIO_LOW: self._ratio_low,
             metrics.RATIO_HIGH: self._ratio_high,
             metrics.LOOK: self._look,
@@ -168,25 +170,29 @@ class LiveRun:
         if track.rate is not None and len(track.rates) > 1:
             track.band.add(sample.t_s, track.rate.low, track.rate.high)
 
+    def _ratio(self, track: Track, sample: Sample) -> None:
+        track.ratios.append(sample.value)
+        track.pairs.append(sample.step or len(track.ratios))
+
     def _ratio_low(self, track: Track, sample: Sample) -> None:
         self._low = sample.value
 
     def _ratio_high(self, track: Track, sample: Sample) -> None:
-        track.ratio_band.add(len(track.ratios), self._low, sample.value)
+        track.ratio_band.add(max(track.pairs), self._low, sample.value)
 
     def _look(self, track: Track, sample: Sample) -> None:
         track.looked_at, track.looked = round(sample.value), track.ratio
 
     def _flag(self, track: Track, sample: Sample) -> None:
         """The reason follows in the next Log event."""
-        self._flagged = sample.t_s
+        self._flagged = (sample.t_s, round(sample.value) + 1)
 
     def _log(self, text: str) -> None:
         if text.startswith(BUSY):
             self.warnings.append(text)
         if self._flagged is None:
             return
-        t_s, self._flagged = self._flagged, None
+        (t_s, pair), self._flagged = self._flagged, None
         who, _, reason = text.partition(": ")
         if CONTROL not in reason:
             self.busy = reason
@@ -194,7 +200,7 @@ class LiveRun:
             self.marks[-1].reasons.append(reason)
             return
         self.disturbed += 1
-        self.marks.append(Mark(t_s, who, [reason]))
+        self.marks.append(Mark(t_s, who, [reason], pair))
 
     def _progress(self, event: Progress) -> None:
         self.what = event.what.replace(": ", ", ", 1)

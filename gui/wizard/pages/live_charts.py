@@ -148,9 +148,10 @@ class LiveCharts(QObject):
             self.distribution.set_values(label, in_ms, percentiles(in_ms.tolist()))
 
     def _show_ratios(self, label: str, live: LiveRun) -> None:
-        track, drawn = live.tracks[label], self.ratio.data(label)
-        for number in range(len(drawn), len(track.ratios)):
-            self.ratio.append(label, number + 1, track.ratios[number])
+        """Every pair at its number, where the looks are too; what was repeated stands beside it."""
+        track = live.tracks[label]
+        if len(track.ratios) != len(self.ratio.data(label)):
+            self.ratio.set_points(label, sorted(zip(track.pairs, track.ratios, strict=True), key=_number))
         band = track.ratio_band
         if self._is_news(f"ratio/{label}", len(band.x)):
             lowest, highest = min(track.ratios) / REACH, max(track.ratios) * REACH
@@ -164,6 +165,7 @@ class LiveCharts(QObject):
     def _show_mark(self, mark: Mark) -> None:
         for chart in (self.rate, self.latency, self.machine.load):
             chart.add_flag(mark.t_s, *mark.reasons, who=mark.who)
+        self.ratio.add_flag(mark.pair, *mark.reasons, who=mark.who)
 
     def _latency_note(self, live: LiveRun) -> str:
         """First tokens take far longer than gaps, so in words instead of on their axis."""
@@ -178,3 +180,8 @@ class LiveCharts(QObject):
         beyond = self.distribution.beyond
         more = self.tr("{0} values lie beyond the end of the axis.").format(beyond) if beyond else ""
         return " ".join(filter(None, (text, more)))
+
+
+def _number(point: tuple[float, float]) -> float:
+    """Of the pair; those of one pair stay in the order they were measured."""
+    return point[0]

@@ -319,6 +319,14 @@ def test_a_long_pause_is_followed_by_an_unmeasured_pass() -> None:
     assert max(left) < 60
 
 
+def test_a_repeated_pair_keeps_its_number() -> None:
+    world = World(twice_as_fast, conditions=lambda n: busy_with(30.0) if n == 2 * WARM_UP + 3 else CALM)
+    run(plan(), world.surface)
+    numbers = [sample.step for sample in world.samples(metrics.PAIR_RATIO, LABEL)]
+    assert sorted(numbers) == sorted([*range(1, 7), *(pair + 1 for pair in pairs_of(world.readings, 1))])
+    assert len(numbers) > 6
+
+
 def test_memory_and_energy_wait_while_the_user_has_paused() -> None:
     world = World(twice_as_fast)
     world.pauses = lambda n: setattr(world.clock, "time_s", world.clock.time_s + 600 * (n > 6))

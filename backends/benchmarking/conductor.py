@@ -287,11 +287,11 @@ class _Conductor:
 
     def show_ratio(self, seat: Seat, pair: int) -> None:
         """The running interval is for the eye; claims are made at looks only."""
-        metric = metrics.rate_metrics(self.plan.workload)[0]
-        ratios = pair_ratios(self.readings, seat.label, metric)
-        if ratios:
-            interval = interval_of(self.plan, ratios) if len(ratios) >= PAIRS_TO_SHOW else None
-            self.narrator.ratio(seat.label, self.t_s, pair, ratios[-1], interval)
+        for rate in metrics.rate_metrics(self.plan.workload):
+            ratios = pair_ratios(self.readings, seat.label, rate)
+            if ratios:
+                interval = interval_of(self.plan, ratios) if len(ratios) >= PAIRS_TO_SHOW else None
+                self.narrator.ratio(seat.label, self.t_s, rate, pair, ratios[-1], interval)
 
     def tell_progress(self, what: str) -> None:
         self.surface.job.emit(self.meter.progress(what))

@@ -32,10 +32,11 @@ STEAL = "steal_percent"
 FREQUENCY = "frequency_hz"
 TEMPERATURE = "temperature_celsius"
 
-# Series: the candidate. Of its main rate (decode or inferences) against the original's.
+# Series: the candidate. Of its main rate (decode or inferences) against the original's; and of its prefill.
 PAIR_RATIO = "pair_ratio"
 RATIO_LOW = "ratio_low"  # running interval, for the eye only: claims are made at looks
 RATIO_HIGH = "ratio_high"
+PREFILL_RATIO, PREFILL_LOW, PREFILL_HIGH = "prefill_pair_ratio", "prefill_ratio_low", "prefill_ratio_high"
 LOOK = "look"  # value: pairs looked at
 FLAG = "flag"  # value: index of the pair; the reason is in the reading and in a Log event
 
@@ -43,7 +44,15 @@ SAMPLE_METRICS = (
     *(DECODE, PREFILL, INFERENCES, TTFT, GAP, LATENCY, PEAK, WEIGHTS, WORKER_CPU),
     *(CPU, STEAL, FREQUENCY, TEMPERATURE),
     *(PAIR_RATIO, RATIO_LOW, RATIO_HIGH, LOOK, FLAG),
+    *(PREFILL_RATIO, PREFILL_LOW, PREFILL_HIGH),
 )
+
+
+def ratio_names(rate: str) -> tuple[str, str, str]:
+    """Ratio, low and high end of the running interval of one rate."""
+    if rate == PREFILL:
+        return PREFILL_RATIO, PREFILL_LOW, PREFILL_HIGH
+    return PAIR_RATIO, RATIO_LOW, RATIO_HIGH
 
 
 def rate_metrics(work: Workload) -> tuple[str, ...]:

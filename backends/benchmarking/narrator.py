@@ -36,15 +36,18 @@ class Narrator:
             self._sample(reading.label, metrics.FLAG, flag.t_s, reading.pair)
             self._job.emit(Log(f"{reading.label}, pair {reading.pair + 1}: {flag.reason}"))
 
-    def ratio(self, label: str, t_s: float, pair: int, newest: float, interval: Interval | None) -> None:
-        """The newest pair's ratio, and the running interval once there are pairs enough.
+    def ratio(
+        self, label: str, t_s: float, rate: str, pair: int, newest: float, interval: Interval | None
+    ) -> None:
+        """The newest pair's ratio of one rate, and the running interval once there are pairs enough.
 
         ``pair``: its number, from 1; a pair that is repeated keeps it.
         """
-        self._job.emit(Sample(label, metrics.PAIR_RATIO, t_s, newest, pair))
+        ratio, low, high = metrics.ratio_names(rate)
+        self._job.emit(Sample(label, ratio, t_s, newest, pair))
         if interval is not None:
-            self._sample(label, metrics.RATIO_LOW, t_s, interval.low)
-            self._sample(label, metrics.RATIO_HIGH, t_s, interval.high)
+            self._sample(label, low, t_s, interval.low)
+            self._sample(label, high, t_s, interval.high)
 
     def look(self, label: str, t_s: float, pairs: int, comparisons: Sequence[Comparison]) -> None:
         self._sample(label, metrics.LOOK, t_s, pairs)

@@ -18,6 +18,7 @@ from backends.domain.energy import DomainEnergy, EnergyReading
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Log, Progress, Sample
 from backends.domain.metric import Interval, MemoryReading
+from backends.domain.model import ModelKind
 from backends.domain.result import RunRecord
 from backends.frameworks.base import JobContext
 from backends.jobs.context import Context
@@ -30,8 +31,10 @@ from gui.wizard.pages.entries import entries_of
 from gui.wizard.pages.live import LiveRun
 from gui.wizard.pages.live_machine import MachineCharts
 from gui.wizard.pages.live_memory import by_kind, by_use
+from gui.wizard.pages.measured_words import rate_words
 from gui.wizard.pages.measuring import Ears, PauseGate
 from gui.wizard.pages.saving import ask_where, file_name
+from gui.wizard.pages.so_far import SoFarCard
 from tests.gui.simulated import LANGUAGE, VISION, Simulation, stored_run, wizard_state, work
 
 
@@ -102,8 +105,10 @@ def test_what_may_be_claimed_of_each(stage) -> None:
     one = stage()
     one.enter()
     page = one.finish()
-    assert [row[-1] for row in so_far(page)] == ["≥ 2× holds", "inconclusive", "below 2×"]
-    assert so_far(page)[0][0] == "Q4_K_M"
+    verdicts = ["≥ 2× holds", "inconclusive", "below 2×"]
+    assert [row[-1] for row in so_far(page)[::2]] == verdicts
+    assert [row[-1] for row in so_far(page)[1::2]] == verdicts, "prefill has a line of its own"
+    assert [row[0] for row in so_far(page)[:2]] == ["Q4_K_M", "prefill"]
     assert page.so_far.note.text().startswith("Original: 17")
     assert page.so_far.accessibleName() == "Against the original"
     assert page.summary.table.model().rowCount() == 4
@@ -142,10 +147,38 @@ def test_charts_show_what_was_measured(stage) -> None:
     assert max(repeated.x) == 6, "after the last pair comes its look, however many were repeated"
     flag = charts.ratio.flags[0]
     assert flag.x in track.pairs and flag.who.endswith(f"pair {flag.x}")
+    prefill = charts.rates[1]
+    assert prefill.rate.name == "Prefill, tokens per second"
+    assert len(prefill.rate.data("original F16")) == len(charts.rate.data("original F16"))
+    assert prefill.rate.data("OpenVINO INT8").y[0] == pytest.approx(330, rel=0.1)
+    assert max(prefill.ratio.data("OpenVINO INT8").x) == 6
     assert "First token: Q4_K_M" in charts.latency_card.note.text()
     assert charts.machine.load_card.note.text() == "3.00 GHz · 50.0 °C"
     assert charts.distribution.count("OpenVINO INT8") == 6 * 127
     assert "disturbed" in page.so_far.note.text()
+
+
+def test_a_run_that_goes_on_for_prefill_does_not_look_decided(qtbot) -> None:
+    live = LiveRun(["a"], metrics.DECODE)
+    for pair, (decode, prefill) in enumerate(((2.5, 1.9), (2.4, 2.2), (2.6, 2.0)), 1):
+        live.hear(Sample("a", metrics.PAIR_RATIO, pair, decode, pair))
+        live.hear(Sample("a", metrics.PREFILL_RATIO, pair, prefill, pair))
+    for name, value in (
+        (metrics.RATIO_LOW, 2.3),
+        (metrics.RATIO_HIGH, 2.7),
+        (metrics.PREFILL_LOW, 1.8),
+        (metrics.PREFILL_HIGH, 2.3),
+    ):
+        live.hear(Sample("a", name, 3, value))
+    live.hear(Sample("a", metrics.LOOK, 3, 3))
+    words = rate_words(ModelKind.LANGUAGE)
+    entries = entries_of([Configuration(a) for a in work().artifacts[:1]])
+    entry = replace(entries[0], label="a")
+    card = SoFarCard(words, [entry], [2.0, 2.0], (3, 6))
+    qtbot.addWidget(card)
+    card.show_run(live)
+    claims = [str(card.model.cell(row, 3)) for row in range(card.model.rowCount())]
+    assert claims == ["≥ 2× holds", "inconclusive"]
 
 
 def test_tensor_models_have_words_of_their_own(stage) -> None:
@@ -155,6 +188,7 @@ def test_tensor_models_have_words_of_their_own(stage) -> None:
     assert page.charts.rate.name == "Inferences per second"
     assert page.charts.latency.name == "Latency of single inferences, ms"
     assert page.so_far.model.columns[1].title == "inf/s"
+    assert len(so_far(page)) == 2 and "prefill" not in page.charts.titles()
     assert "inputs" in page.header.subtitle.text()
 
 
@@ -210,7 +244,7 @@ def test_a_configuration_that_fails_says_so(stage) -> None:
     one = stage(fails={"INT8": JobFailed("The model does not fit into memory.")})
     one.enter()
     page = one.finish()
-    assert so_far(page)[1][-1] == "failed"
+    assert [row[-1] for row in so_far(page)[2:4]] == ["failed", "failed"]
     assert "OpenVINO INT8: The model does not fit into memory." in page.summary.note.text()
 
 
@@ -415,7 +449,8 @@ def test_the_gates_of_the_settings_are_what_is_judged_by(stage, services: Servic
     one = stage()
     one.enter()
     page = one.finish()
-    assert [row[-1] for row in so_far(page)] == ["≥ 1.5× holds", "≥ 1.5× holds", "≥ 1.5× holds"]
+    assert [row[-1] for row in so_far(page)[::2]] == ["≥ 1.5× holds", "≥ 1.5× holds", "≥ 1.5× holds"]
+    assert [row[-1] for row in so_far(page)[1::2]] == ["≥ 2× holds", "inconclusive", "below 2×"]
     made = next(r for r in services.store.state.results if r.label == "llama.cpp Q4_K_M")
     gates = {found.gate.name: found.gate.threshold for found in made.gates}
     assert (gates["decode_speed"], gates["accuracy"], gates["memory"]) == (1.5, 0.9, 0.5)
@@ -467,6 +502,7 @@ def test_topics_show_their_cards_only(stage) -> None:
     shown = {
         "overview": {charts.rate_card, page.so_far, charts.latency_card, charts.memory.use_card},
         "pairs": {charts.ratio_card, page.so_far},
+        "prefill": {charts.rates[1].rate_card, charts.rates[1].ratio_card},
         "latency": {charts.latency_card, charts.distribution_card},
         "memory": {charts.memory.use_card, charts.memory.kind_card},
     }

@@ -227,10 +227,11 @@ class BenchmarkPage(Page):
         ordered = (*made, *(entry for entry in entries if entry.original))
         self.live = LiveRun([entry.label for entry in ordered], words.main, words.latency, stress=work.stress)
         self.legend.set_entries({entry.label: entry.hue for entry in ordered})
-        looks, gate = PLANS[work.depth].looks, work.speed_gate.threshold
+        looks = PLANS[work.depth].looks
+        gates = [work.gates[rate.gate].threshold for rate in words.rates]
         hardware = self._services.store.state.hardware
-        self.charts = LiveCharts(words, ordered, gate, looks, hardware, self)
-        self.so_far = SoFarCard(words, ordered, gate, looks)
+        self.charts = LiveCharts(words, ordered, gates, looks, hardware, self)
+        self.so_far = SoFarCard(words, ordered, gates, looks)
         self.summary.hide()
         self.empty.hide()
         self.topics.set_topics(self.charts.titles(), self.charts.topics(self.so_far))

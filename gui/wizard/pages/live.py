@@ -47,8 +47,8 @@ class Mark:
 
 
 @dataclass
-class Track:
-    """All that is known so far of one configuration."""
+class Rated:
+    """One rate of a configuration, and its ratio to the original's."""
 
     rates: list[float] = field(default_factory=list)
     rate: Interval | None = None
@@ -56,12 +56,27 @@ class Track:
     ratios: list[float] = field(default_factory=list)
     pairs: list[int] = field(default_factory=list)  # whose ratios these are; a repeated one more than once
     ratio_band: Band = field(default_factory=Band)
+    looked: Interval | None = None  # the running interval when it was looked at
+
+    @property
+    def ratio(self) -> Interval | None:
+        """The geometric mean of the pairs so far in its running interval; ``None`` while there is none."""
+        if not self.ratio_band.x:
+            return None
+        mean = math.exp(math.fsum(map(math.log, self.ratios)) / len(self.ratios))
+        return Interval(mean, self.ratio_band.low[-1], self.ratio_band.high[-1], CONFIDENCE, len(self.ratios))
+
+
+@dataclass
+class Track(Rated):
+    """All that is known so far of one configuration; its main rate is what it is itself."""
+
+    prefill: Rated = field(default_factory=Rated)
     first_token_s: list[float] = field(default_factory=list)
     latency_s: list[float] = field(default_factory=list)  # the median of each turn
     latency_band: Band = field(default_factory=Band)  # and where the middle half of its values lies
     latencies_s: list[float] = field(default_factory=list)  # all that were told, thinned where there are many
     looked_at: int = 0
-    looked: Interval | None = None  # the running interval when it was looked at
     result: ConfigurationResult | None = None
 
     @property
@@ -74,13 +89,9 @@ class Track:
         """As the memory; ``None`` too where nobody asked for it."""
         return self.result.energy if self.result else None
 
-    @property
-    def ratio(self) -> Interval | None:
-        """The geometric mean of the pairs so far in its running interval; ``None`` while there is none."""
-        if not self.ratio_band.x:
-            return None
-        mean = math.exp(math.fsum(map(math.log, self.ratios)) / len(self.ratios))
-        return Interval(mean, self.ratio_band.low[-1], self.ratio_band.high[-1], CONFIDENCE, len(self.ratios))
+    def of(self, metric: str) -> Rated:
+        """The figures of one rate."""
+        return self.prefill if metric == metrics.PREFILL else self
 
     @property
     def ttft_s(self) -> float | None:
@@ -120,6 +131,10 @@ class LiveRun:
             metrics.PAIR_RATIO: self._ratio,
             metrics.RATIO_LOW: self._ratio_low,
             metrics.RATIO_HIGH: self._ratio_high,
+            metrics.PREFILL: lambda track, sample: self._rate(track.prefill, sample),
+            metrics.PREFILL_RATIO: lambda track, sample: self._ratio(track.prefill, sample),
+            metrics.PREFILL_LOW: self._ratio_low,
+            metrics.PREFILL_HIGH: lambda track, sample: self._ratio_high(track.prefill, sample),
             metrics.LOOK: self._look,
             metrics.FLAG: self._flag,
         }
@@ -161,7 +176,7 @@ class LiveRun:
         track.latency_s.append(median(values))
         track.latency_band.add(turn[-1].t_s, values[round(last / 4)], values[round(3 * last / 4)])
 
-    def _rate(self, track: Track, sample: Sample) -> None:
+    def _rate(self, track: Rated, sample: Sample) -> None:
         from backends.benchmarking import statistics
 
         self.busy = ""
@@ -170,18 +185,20 @@ class LiveRun:
         if track.rate is not None and len(track.rates) > 1:
             track.band.add(sample.t_s, track.rate.low, track.rate.high)
 
-    def _ratio(self, track: Track, sample: Sample) -> None:
+    def _ratio(self, track: Rated, sample: Sample) -> None:
         track.ratios.append(sample.value)
         track.pairs.append(sample.step or len(track.ratios))
 
-    def _ratio_low(self, track: Track, sample: Sample) -> None:
+    def _ratio_low(self, track: Rated, sample: Sample) -> None:
         self._low = sample.value
 
-    def _ratio_high(self, track: Track, sample: Sample) -> None:
+    def _ratio_high(self, track: Rated, sample: Sample) -> None:
         track.ratio_band.add(max(track.pairs), self._low, sample.value)
 
     def _look(self, track: Track, sample: Sample) -> None:
-        track.looked_at, track.looked = round(sample.value), track.ratio
+        track.looked_at = round(sample.value)
+        for rated in (track, track.prefill):
+            rated.looked = rated.ratio
 
     def _flag(self, track: Track, sample: Sample) -> None:
         """The reason follows in the next Log event."""

@@ -21,22 +21,23 @@ from gui.wizard.pages.entries import Entry
 from gui.wizard.pages.live import LiveRun, Mark
 from gui.wizard.pages.live_machine import MachineCharts
 from gui.wizard.pages.live_memory import MemoryCharts
+from gui.wizard.pages.live_rates import RateCharts
 from gui.wizard.pages.measured_words import RateWords
 from gui.wizard.pages.saving import ChartCard
 
 MILLI = 1e3
-REACH = 1.5  # of bands beyond what was measured: three pairs can give an interval that hides all else
 OVERVIEW, PAIRS, LATENCY, MEMORY, MACHINE = "overview", "pairs", "latency", "memory", "machine"
+PREFILL = "prefill"
 
 
 class LiveCharts(QObject):
-    """``begin`` once a run; then ``hear`` its events and ``show`` what the run has become."""
+    """``hear`` the events of a run, and ``show`` what it has become. ``gates``: of each rate."""
 
     def __init__(
         self,
         words: RateWords,
         entries: Sequence[Entry],
-        gate: float,
+        gates: Sequence[float],
         looks: Sequence[int] = (),
         hardware: HardwareProfile | None = None,
         parent: QObject | None = None,
@@ -47,14 +48,36 @@ class LiveCharts(QObject):
         self._seen: dict[str, int] = {}
         self.memory = MemoryCharts(entries, self)
         self.machine = MachineCharts(entries, hardware, self)
-        self._make(gate, looks)
+        self.rates = tuple(
+            RateCharts(rate, words.unit, self._entries, gate, looks, self)
+            for rate, gate in zip(words.rates, gates, strict=True)
+        )
+        self._make()
         self._make_cards()
+
+    @property
+    def rate(self) -> LineChart:
+        """Of the main rate, as :attr:`ratio` and the two cards."""
+        return self.rates[0].rate
+
+    @property
+    def ratio(self) -> PairChart:
+        return self.rates[0].ratio
+
+    @property
+    def rate_card(self) -> ChartCard:
+        return self.rates[0].rate_card
+
+    @property
+    def ratio_card(self) -> ChartCard:
+        return self.rates[0].ratio_card
 
     @property
     def cards(self) -> tuple[ChartCard, ...]:
         """All there are now; the machine's come as its figures do."""
         return (
-            *(self.rate_card, self.latency_card, self.distribution_card, self.ratio_card),
+            *(card for rate in self.rates for card in (rate.rate_card, rate.ratio_card)),
+            *(self.latency_card, self.distribution_card),
             *(self.memory.use_card, self.memory.kind_card, self.machine.load_card),
         )
 
@@ -62,6 +85,7 @@ class LiveCharts(QObject):
         return {
             OVERVIEW: self.tr("Overview"),
             PAIRS: self.tr("Against the original"),
+            **({PREFILL: self.tr("Prefill")} if len(self.rates) > 1 else {}),
             LATENCY: self.tr("Latency"),
             MEMORY: self.tr("Memory"),
             MACHINE: self.tr("Machine"),
@@ -72,6 +96,7 @@ class LiveCharts(QObject):
         return {
             OVERVIEW: (self.rate_card, so_far, self.latency_card, self.memory.use_card),
             PAIRS: (self.ratio_card, so_far),
+            PREFILL: tuple(card for rate in self.rates[1:] for card in (rate.rate_card, rate.ratio_card)),
             LATENCY: (self.latency_card, self.distribution_card),
             MEMORY: (self.memory.use_card, self.memory.kind_card),
             MACHINE: (self.machine.load_card, self.machine.untold_card),
@@ -82,17 +107,17 @@ class LiveCharts(QObject):
             return
         if event.series == metrics.MACHINE or event.metric == metrics.WORKER_CPU:
             self.machine.hear(event)
-        elif event.series in self.rate.series and event.metric == self._words.main:
-            self.rate.append(event.series, event.t_s, event.value)
+            return
+        for rate in self.rates:
+            rate.hear(event)
 
     def show(self, live: LiveRun) -> None:
         """What has to be looked at as a whole: bands, ratios, marks, memory and the notes."""
         for entry in self._entries:
-            self._show_rate_band(entry.label, live)
+            for rate, charts in zip(self._words.rates, self.rates, strict=True):
+                charts.show(entry, live.tracks[entry.label].of(rate.metric))
             self._show_latency(entry.label, live)
             self._show_distribution(entry.label, live)
-            if not entry.original:
-                self._show_ratios(entry.label, live)
         for mark in live.marks[self._marks :]:
             self._show_mark(mark)
         self._marks = len(live.marks)
@@ -102,33 +127,18 @@ class LiveCharts(QObject):
         self.distribution_card.set_note(self._distribution_note())
         self.machine.load_card.set_note(self.machine.note(live.now))
 
-    def _make(self, gate: float, looks: Sequence[int]) -> None:
+    def _make(self) -> None:
         words = self._words
         colors = {entry.label: entry.hue for entry in self._entries}
-        self.rate = LineChart(words.rate_title, words.unit)
         self.latency = LineChart(words.latency_title, "ms")
         self.distribution = DistributionChart(words.distribution_title, "ms")
-        self.ratio = PairChart(self.tr("Times the original, pair by pair"), gate, looks)
-        for chart in (self.rate, self.latency, self.distribution):
+        for chart in (self.latency, self.distribution):
             chart.set_series(colors)
-        self.ratio.set_series({entry.label: entry.hue for entry in self._entries if not entry.original})
 
     def _make_cards(self) -> None:
         latency = "gap" if self._words.latency == metrics.GAP else "latency"
-        rate = "decode" if self._words.main == metrics.DECODE else "inferences per second"
-        self.rate_card = ChartCard(self.rate, explain(rate))
         self.latency_card = ChartCard(self.latency, explain(latency))
         self.distribution_card = ChartCard(self.distribution, explain("distribution"))
-        self.ratio_card = ChartCard(
-            self.ratio,
-            explain("pair"),
-            self.tr("Bands: the running interval. Upright lines: the looks; claims are made there only."),
-        )
-
-    def _show_rate_band(self, label: str, live: LiveRun) -> None:
-        band = live.tracks[label].band
-        if self._is_news(f"rate/{label}", len(band.x)):
-            self.rate.set_band(label, list(band.x), list(band.low), list(band.high))
 
     def _show_latency(self, label: str, live: LiveRun) -> None:
         """A point a turn: its median, and where the middle half of its values lies."""
@@ -147,25 +157,15 @@ class LiveCharts(QObject):
             in_ms = np.asarray(values) * MILLI
             self.distribution.set_values(label, in_ms, percentiles(in_ms.tolist()))
 
-    def _show_ratios(self, label: str, live: LiveRun) -> None:
-        """Every pair at its number, where the looks are too; what was repeated stands beside it."""
-        track = live.tracks[label]
-        if len(track.ratios) != len(self.ratio.data(label)):
-            self.ratio.set_points(label, sorted(zip(track.pairs, track.ratios, strict=True), key=_number))
-        band = track.ratio_band
-        if self._is_news(f"ratio/{label}", len(band.x)):
-            lowest, highest = min(track.ratios) / REACH, max(track.ratios) * REACH
-            low, high = [max(v, lowest) for v in band.low], [min(v, highest) for v in band.high]
-            self.ratio.set_band(label, list(band.x), low, high)
-
     def _is_news(self, what: str, count: int) -> bool:
         before, self._seen[what] = self._seen.get(what, 0), count
         return count != before
 
     def _show_mark(self, mark: Mark) -> None:
-        for chart in (self.rate, self.latency, self.machine.load):
+        for rate in self.rates:
+            rate.mark(mark)
+        for chart in (self.latency, self.machine.load):
             chart.add_flag(mark.t_s, *mark.reasons, who=mark.who)
-        self.ratio.add_flag(mark.pair, *mark.reasons, who=mark.who)
 
     def _latency_note(self, live: LiveRun) -> str:
         """First tokens take far longer than gaps, so in words instead of on their axis."""
@@ -180,8 +180,3 @@ class LiveCharts(QObject):
         beyond = self.distribution.beyond
         more = self.tr("{0} values lie beyond the end of the axis.").format(beyond) if beyond else ""
         return " ".join(filter(None, (text, more)))
-
-
-def _number(point: tuple[float, float]) -> float:
-    """Of the pair; those of one pair stay in the order they were measured."""
-    return point[0]

@@ -65,40 +65,90 @@ def say(text: object) -> str:
 
 
 @dataclass(frozen=True)
-class RateWords:
-    """How one kind of model is spoken of; ``main`` and ``latency`` are names of metrics."""
+class RateName:
+    """How one rate is spoken of; ``gate`` judges its ratio, ``term`` explains it."""
 
-    main: str
+    metric: str
+    name: str
+    title: str
+    ratio_title: str
+    gate: str
+    term: str
+
+
+@dataclass(frozen=True)
+class RateWords:
+    """How one kind of model is spoken of; ``latency`` is the name of a metric.
+
+    ``rates``: those that are compared and have a gate each, the main one first.
+    """
+
+    rates: tuple[RateName, ...]
     latency: str
     unit: str
-    rate_title: str
     latency_title: str
     distribution_title: str
     against: str
     subtitle: str
 
+    @property
+    def main(self) -> str:
+        """The metric of the rate that is compared first."""
+        return self.rates[0].metric
+
 
 def rate_words(kind: ModelKind) -> RateWords:
     if kind is ModelKind.LANGUAGE:
         return RateWords(
-            metrics.DECODE,
+            (_decode(), _prefill()),
             metrics.GAP,
             say(QT_TRANSLATE_NOOP("Measured", "tok/s")),
-            say(QT_TRANSLATE_NOOP("Measured", "Decode, tokens per second")),
             say(QT_TRANSLATE_NOOP("Measured", "Gaps between tokens, ms")),
             say(QT_TRANSLATE_NOOP("Measured", "Share of gaps no longer than, ms")),
             say(QT_TRANSLATE_NOOP("Measured", "decode against original")),
             say(QT_TRANSLATE_NOOP("Measured", "The same token ids through every engine")),
         )
     return RateWords(
-        metrics.INFERENCES,
+        (_inferences(),),
         metrics.LATENCY,
         say(QT_TRANSLATE_NOOP("Measured", "inf/s")),
-        say(QT_TRANSLATE_NOOP("Measured", "Inferences per second")),
         say(QT_TRANSLATE_NOOP("Measured", "Latency of single inferences, ms")),
         say(QT_TRANSLATE_NOOP("Measured", "Share of latencies no longer than, ms")),
         say(QT_TRANSLATE_NOOP("Measured", "speed against original")),
         say(QT_TRANSLATE_NOOP("Measured", "The same inputs through every engine")),
+    )
+
+
+def _decode() -> RateName:
+    return RateName(
+        metrics.DECODE,
+        say(QT_TRANSLATE_NOOP("Measured", "decode")),
+        say(QT_TRANSLATE_NOOP("Measured", "Decode, tokens per second")),
+        say(QT_TRANSLATE_NOOP("Measured", "Times the original, pair by pair")),
+        "decode_speed",
+        "decode",
+    )
+
+
+def _prefill() -> RateName:
+    return RateName(
+        metrics.PREFILL,
+        say(QT_TRANSLATE_NOOP("Measured", "prefill")),
+        say(QT_TRANSLATE_NOOP("Measured", "Prefill, tokens per second")),
+        say(QT_TRANSLATE_NOOP("Measured", "Prefill: times the original, pair by pair")),
+        "prefill_speed",
+        "prefill",
+    )
+
+
+def _inferences() -> RateName:
+    return RateName(
+        metrics.INFERENCES,
+        say(QT_TRANSLATE_NOOP("Measured", "inferences")),
+        say(QT_TRANSLATE_NOOP("Measured", "Inferences per second")),
+        say(QT_TRANSLATE_NOOP("Measured", "Times the original, pair by pair")),
+        "inference_speed",
+        "inferences per second",
     )
 
 

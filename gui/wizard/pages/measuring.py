@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from backends.domain.artifact import Artifact
-from backends.domain.gate import Gate
-from backends.domain.model import ModelKind, SourceModel
+from backends.domain.model import SourceModel
 from backends.domain.result import ConfigurationResult, RunRecord
 from backends.frameworks.base import JobContext
 from backends.jobs.context import Context
@@ -58,12 +57,6 @@ class Work:
     depth: str = "quick"
     gates: Gates = field(default_factory=default_gates, compare=False)
     stress: bool = field(default=True, compare=False)
-
-    @property
-    def speed_gate(self) -> Gate:
-        """The one on the rate that is compared first: decode, or inferences."""
-        language = self.original.kind is ModelKind.LANGUAGE
-        return self.gates["decode_speed" if language else "inference_speed"]
 
 
 @dataclass(frozen=True)

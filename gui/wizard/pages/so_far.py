@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QWidget
 from backends.domain.result import Comparison, ConfigurationResult
 from gui.models.cells import Cell, ChipCell, TextCell, figure
 from gui.models.table import Column, TableModel
-from gui.theme.hues import Hue
 from gui.theme.tone import Tone
 from gui.widgets import units
 from gui.widgets.card import Card
@@ -18,14 +17,13 @@ from gui.widgets.table import Table
 from gui.widgets.terms import explain
 from gui.widgets.text import Role, label
 from gui.wizard.pages.entries import Entry
-from gui.wizard.pages.live import LiveRun, Track
-from gui.wizard.pages.measured_words import NOT_MEASURED, RateWords, claim_chip, ratio_spread
+from gui.wizard.pages.live import LiveRun, Rated, Track
+from gui.wizard.pages.measured_words import NOT_MEASURED, RateName, RateWords, claim_chip, ratio_spread
 
 
 @dataclass(frozen=True)
 class Row:
-    name: str
-    hue: Hue
+    name: Cell
     rate: Cell
     ratio: Cell
     claim: Cell
@@ -36,14 +34,14 @@ class SoFarCard(Card):
         self,
         words: RateWords,
         entries: Sequence[Entry],
-        threshold: float,
+        thresholds: Sequence[float],
         looks: Sequence[int],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(tip=explain("pair"), parent=parent)
         self.set_title(self.tr("Against the original, so far"))
-        self._entries, self._threshold, self._looks = tuple(entries), threshold, tuple(looks)
-        self._main, self._unit = words.main, words.unit
+        self._entries, self._looks, self._unit = tuple(entries), tuple(looks), words.unit
+        self._gates = tuple(zip(words.rates, thresholds, strict=True))
         self.model: TableModel[Row] = TableModel(self._columns(words))
         self.note = label("", Role.NOTE, wrap=True)
         self.add(Table(self.model)).add(self.note).end()
@@ -53,52 +51,42 @@ class SoFarCard(Card):
 
     def show_run(self, live: LiveRun) -> None:
         made = [entry for entry in self._entries if not entry.original]
-        self.model.set_rows([self._row(entry, live.tracks[entry.label]) for entry in made])
+        rows = [self._row(entry, live.tracks[entry.label], *gate) for entry in made for gate in self._gates]
+        self.model.set_rows(rows)
         self.note.setText(self._sentence(live))
 
     def _columns(self, words: RateWords) -> list[Column[Row]]:
-        rate = "decode" if words.unit == "tok/s" else "inferences per second"
         return [
-            Column("", lambda row: TextCell(row.name, hue=row.hue), stretch=True),
-            Column(words.unit, lambda row: row.rate, right=True, term=explain(rate)),
+            Column("", lambda row: row.name, stretch=True),
+            Column(words.unit, lambda row: row.rate, right=True, term=explain(words.rates[0].term)),
             Column(self.tr("ratio"), lambda row: row.ratio, right=True, term=explain("confidence interval")),
             Column(self.tr("gate"), lambda row: row.claim, term=explain("gate")),
         ]
 
-    def _row(self, entry: Entry, track: Track) -> Row:
+    def _row(self, entry: Entry, track: Track, words: RateName, threshold: float) -> Row:
+        """The main rate under the configuration's name; others below it, under their own."""
+        rated, main = track.of(words.metric), words is self._gates[0][0]
+        name = TextCell(entry.short, hue=entry.hue) if main else TextCell(words.name, muted=True)
         rate: Cell = TextCell(NOT_MEASURED, muted=True)
-        if track.rate is not None:
-            tip = units.interval_source(track.rate)
-            half = units.plus_minus(track.rate) if track.rate.samples > 1 else ""
-            rate = figure(units.number(track.rate.estimate), half, tip)
-        return Row(entry.short, entry.hue, rate, self._ratio(track), self._claim(track))
+        if rated.rate is not None:
+            tip = units.interval_source(rated.rate)
+            half = units.plus_minus(rated.rate) if rated.rate.samples > 1 else ""
+            rate = figure(units.number(rated.rate.estimate), half, tip, bold=main)
+        found = _decided(track.result, words.metric)
+        return Row(name, rate, _ratio(found, rated), self._claim(track, rated, found, threshold))
 
-    def _ratio(self, track: Track) -> Cell:
-        found = self._decided(track.result)
-        ratio = found.ratio if found else track.ratio
-        if ratio is None:
-            return TextCell(NOT_MEASURED, muted=True)
-        tip = units.interval_source(ratio)
-        return figure(units.ratio(ratio.estimate), ratio_spread(ratio), tip, bold=False)
-
-    def _claim(self, track: Track) -> ChipCell:
+    def _claim(self, track: Track, rated: Rated, found: Comparison | None, threshold: float) -> ChipCell:
         """Said at looks only: an interval that is looked at after every pair claims too much."""
         if track.result is not None and track.result.failure:
             return ChipCell(self.tr("failed"), Tone.BAD, track.result.failure)
-        found = self._decided(track.result)
-        ratio = found.ratio if found else track.looked
+        ratio = found.ratio if found else rated.looked
         if ratio is not None:
-            return ChipCell(*claim_chip(ratio, self._threshold), self._more(found))
+            return ChipCell(*claim_chip(ratio, threshold), self._more(found))
         looks = ", ".join(str(look) for look in self._looks)
-        if track.ratios:
+        if rated.ratios:
             tip = self.tr("Claims are made after {0} pairs only.").format(looks)
             return ChipCell(self.tr("measuring"), Tone.SOFT, tip)
         return ChipCell(self.tr("waiting"), Tone.NEUTRAL, self.tr("Its turn has not come yet."))
-
-    def _decided(self, result: ConfigurationResult | None) -> Comparison | None:
-        if result is None:
-            return None
-        return next((c for c in result.comparisons if c.metric == self._main), None)
 
     def _more(self, found: Comparison | None) -> str:
         if found is None or not found.more_pairs:
@@ -128,3 +116,17 @@ class SoFarCard(Card):
             return self.tr("One reading was disturbed (marked on the charts): {0}.").format(last)
         text = self.tr("{0} readings were disturbed (marked on the charts), the last: {1}.")
         return text.format(live.disturbed, last)
+
+
+def _ratio(found: Comparison | None, rated: Rated) -> Cell:
+    ratio = found.ratio if found else rated.ratio
+    if ratio is None:
+        return TextCell(NOT_MEASURED, muted=True)
+    tip = units.interval_source(ratio)
+    return figure(units.ratio(ratio.estimate), ratio_spread(ratio), tip, bold=False)
+
+
+def _decided(result: ConfigurationResult | None, metric: str) -> Comparison | None:
+    if result is None:
+        return None
+    return next((c for c in result.comparisons if c.metric == metric), None)

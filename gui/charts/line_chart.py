@@ -28,13 +28,19 @@ class _Band:
     x: Sequence[float]
     low: Sequence[float]
     high: Sequence[float]
+    sight: tuple[float, float] | None = None  # what lies beyond is not drawn
     drawn: bool = False
 
     def draw(self, edges: tuple[Any, Any]) -> None:
         self.drawn = True
         x = np.asarray(self.x, dtype=float)
         for edge, values in zip(edges, (self.low, self.high), strict=True):
-            edge.setData(x, np.asarray(values, dtype=float))
+            drawn = np.asarray(values, dtype=float)
+            edge.setData(x, drawn if self.sight is None else np.clip(drawn, *self.sight))
+
+    def by_place(self) -> dict[float, tuple[float, float]]:
+        """Ends by x; the last one where there are several."""
+        return dict(zip(map(float, self.x), zip(self.low, self.high, strict=True), strict=True))
 
 
 @dataclass
@@ -103,14 +109,21 @@ class LineChart(Chart):
     def data(self, label: str) -> SeriesBuffer:
         return self._lines[label].data
 
-    def set_band(self, label: str, x: Sequence[float], low: Sequence[float], high: Sequence[float]) -> None:
-        """The interval around a line, as a pale band."""
+    def set_band(
+        self,
+        label: str,
+        x: Sequence[float],
+        low: Sequence[float],
+        high: Sequence[float],
+        sight: tuple[float, float] | None = None,
+    ) -> None:
+        """The interval around a line, as a pale band; drawn no further than ``sight``."""
         line = self._lines[label]
         if line.band is None:
             for item in line.edges:
                 self.plot.addItem(item)
             self.plot.addItem(line.fill, ignoreBounds=True)  # its edges count; an empty one lies at zero
-        line.band = _Band(x, low, high)
+        line.band = _Band(x, low, high, sight)
         self.touch()
 
     def add_flag(self, x: float, *reasons: str, who: str = "") -> None:
@@ -139,9 +152,15 @@ class LineChart(Chart):
             self._flag_layer.recolor()
 
     def csv_rows(self) -> list[list[object]]:
-        rows: list[list[object]] = [["series", f"time_{self._x_unit}", self._unit or "value"]]
+        """A row a point, with the interval that was drawn there; then a row a flag, with its reasons."""
+        rows: list[list[object]] = [
+            ["series", f"time_{self._x_unit}", self._unit or "value", "low", "high", "flag"]
+        ]
         for label, line in self._lines.items():
-            rows += [[label, float(x), float(y)] for x, y in zip(line.data.x, line.data.y, strict=True)]
+            ends = line.band.by_place() if line.band else {}
+            for x, y in zip(line.data.x, line.data.y, strict=True):
+                rows.append([label, float(x), float(y), *ends.get(float(x), ("", "")), ""])
+        rows += [[mark.who, mark.x, "", "", "", "; ".join(mark.reasons)] for mark in self.flags]
         return rows
 
     def legend(self) -> dict[str, Hue]:

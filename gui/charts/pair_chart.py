@@ -48,7 +48,7 @@ class PairChart(LineChart):
         self._place_label()
 
     def csv_rows(self) -> list[list[object]]:
-        return [["series", "pair", "ratio"], *super().csv_rows()[1:]]
+        return [["series", "pair", "ratio", "low", "high", "flag"], *super().csv_rows()[1:]]
 
     def readout_at(self, point: QPointF) -> str:
         text = super().readout_at(point)

@@ -281,7 +281,7 @@ def test_pairs_show_the_gate_and_name_the_looks(show) -> None:
     assert low < 1.2 < 2.0 < high, "the gate is in sight though all ratios are far from it"
     assert "look after 6 pairs" in chart.readout_at(QPointF(6.1, 1.2))
     assert "look" not in chart.readout_at(QPointF(4.0, 1.2))
-    assert chart.csv_rows()[0] == ["series", "pair", "ratio"]
+    assert chart.csv_rows()[0] == ["series", "pair", "ratio", "low", "high", "flag"]
 
 
 def test_a_repeated_pair_stands_at_its_number(show) -> None:
@@ -348,3 +348,21 @@ def test_export_where_nothing_can_be_written(line: LineChart, tmp_path: Path) ->
     for save in (save_png, save_csv):
         with pytest.raises(BadInput, match="missing"):
             save(line, missing.with_suffix(".png"))
+
+
+def test_the_table_of_a_chart_has_its_intervals_and_flags(show) -> None:
+    chart = LineChart("Decode", "tok/s")
+    chart.set_series({"one": Hue("OpenVINO")})
+    for x, y in ((1.0, 40.0), (2.0, 41.0)):
+        chart.append("one", x, y)
+    chart.set_band("one", [2.0], [30.0], [90.0], sight=(38.0, 44.0))
+    chart.add_flag(2.0, "steal time", "throttled", who="one, pair 2")
+    show(chart)
+    assert chart.csv_rows() == [
+        ["series", "time_s", "tok/s", "low", "high", "flag"],
+        ["one", 1.0, 40.0, "", "", ""],
+        ["one", 2.0, 41.0, 30.0, 90.0, ""],
+        ["one, pair 2", 2.0, "", "", "", "steal time; throttled"],
+    ], "the interval as it is, however much of it is drawn"
+    low, high = chart.plot.vb.viewRange()[1]
+    assert low > 30 and high < 90

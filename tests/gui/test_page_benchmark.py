@@ -292,7 +292,8 @@ def test_a_chart_is_kept_as_picture_and_as_table(stage, tmp_path: Path, monkeypa
     card.save_data()
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
     rows = list(csv.reader((tmp_path / "chart.csv").read_text(encoding="utf-8").splitlines()))
-    assert rows[0] == ["series", "pair", "ratio"]
+    assert rows[0] == ["series", "pair", "ratio", "low", "high", "flag"]
+    assert float(rows[-1][3]) <= float(rows[-1][2]) <= float(rows[-1][4]), "with the running interval"
     assert float(rows[1][2]) == pytest.approx(2.25, rel=0.2)
     card.save_data()
     assert "cannot be written" in page.banner.sentence.text()

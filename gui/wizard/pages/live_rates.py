@@ -67,9 +67,8 @@ class RateCharts(QObject):
         self.ratio.set_points(label, sorted(zip(rated.pairs, rated.ratios, strict=True), key=_number))
         band = rated.ratio_band
         if band.x:
-            lowest, highest = min(rated.ratios) / REACH, max(rated.ratios) * REACH
-            low, high = [max(v, lowest) for v in band.low], [min(v, highest) for v in band.high]
-            self.ratio.set_band(label, list(band.x), low, high)
+            sight = min(rated.ratios) / REACH, max(rated.ratios) * REACH
+            self.ratio.set_band(label, list(band.x), list(band.low), list(band.high), sight)
 
 
 def _number(point: tuple[float, float]) -> float:

@@ -77,6 +77,18 @@ TERMS: dict[str, object] = {
         "Terms",
         "How far a quantized model's predictions are from the original's; 0 is identical.",
     ),
+    "top-1 agreement": QT_TRANSLATE_NOOP(
+        "Terms", "How often the most likely next token is the one the original finds most likely."
+    ),
+    "text flips": QT_TRANSLATE_NOOP(
+        "Terms", "The share of tokens that only one of the two models, this or the original, predicts right."
+    ),
+    "answer flips": QT_TRANSLATE_NOOP(
+        "Terms", "The share of questions that are answered otherwise than by the original."
+    ),
+    "output similarity": QT_TRANSLATE_NOOP(
+        "Terms", "The cosine of the angle between this model's outputs and the original's; 1 is the same."
+    ),
     "confidence interval": QT_TRANSLATE_NOOP(
         "Terms", "The range that would hold the true value in 95 of 100 such measurements."
     ),

@@ -11,12 +11,13 @@ from PySide6.QtWidgets import QFileDialog
 from backends.actions.certificate import verify_certificate
 from backends.domain.gate import Gate, GateResult, Verdict
 from backends.domain.metric import Interval
-from backends.domain.result import RunRecord
+from backends.domain.result import LanguageFidelity, RunRecord
 from backends.optimization.gates import default_gates, known_thresholds, with_thresholds
 from gui.app import Services
 from gui.charts.scatter_chart import ScatterChart
 from gui.wizard.pages import documents
 from gui.wizard.pages.measured_words import claim_chip, gate_needs, gate_value
+from gui.wizard.pages.quality_card import QualityCard
 from gui.wizard.pages.result import ResultPage
 from gui.wizard.pages.run_report import rejudged, report_of
 from tests.gui.simulated import LANGUAGE, VISION, certifiable_run, stored_run, wizard_state, work
@@ -68,6 +69,73 @@ def test_the_recommended_point_and_its_gates(show, record: RunRecord) -> None:
         == f"{sum(row[2] == 'pass' for row in found.values())} of {len(found)} gates"
     )
     assert page.view.gates.model.cell(0, 1).tip, "the evidence is one hover away"
+
+
+def with_fidelity(record: RunRecord) -> RunRecord:
+    """As language models have it: text and tasks both."""
+    close = LanguageFidelity(
+        4096,
+        Interval(12.3, 11.9, 12.8, 0.95, 16),
+        Interval(1.021, 1.012, 1.031, 0.95, 16),
+        Interval(0.0123, 0.0101, 0.0142, 0.95, 16),
+        0.31,
+        Interval(0.947, 0.938, 0.955, 0.95, 16),
+        0.031,
+    )
+    own = LanguageFidelity(4096, Interval(12.0, 11.6, 12.5, 0.95, 16))
+    results = [
+        replace(
+            one,
+            fidelity=own if one.configuration.artifact.original else close,
+            quality=replace(one.quality, mcnemar_p=0.0312, flipped=0.048) if one.quality else None,
+        )
+        for one in record.results
+    ]
+    return replace(record, results=tuple(results))
+
+
+def test_quality_has_every_figure_on_text_and_on_tasks(record: RunRecord, qtbot) -> None:
+    card = QualityCard()
+    qtbot.addWidget(card)
+    card.show_run(with_fidelity(record))
+    model = card.table.model()
+    titles = [column.title for column in model.columns]
+    assert titles == [
+        "Configuration",
+        "Perplexity",
+        "To original",
+        "KL divergence",
+        "Same next token",
+        "Text flips",
+        "Accuracy kept",
+        "Answer flips",
+    ]
+    cells = [model.cell(1, number) for number in range(1, 8)]
+    assert [(plain(cell.text), plain(cell.second)) for cell in cells] == [
+        ("12.3", "11.9–12.8"),
+        ("1.021×", "1.012–1.031"),
+        ("0.0123", "p99 0.310"),
+        ("94.7 %", "93.8–95.5"),
+        ("3.1 %", ""),
+        ("96.9 %", "95.7–98.1"),
+        ("4.8 %", "p 0.031"),
+    ]
+    assert "4,096 tokens" in cells[0].tip and "McNemar" in cells[6].tip
+    assert "866 of 1,000 items right, the original 894" in cells[5].tip
+    original = [plain(model.cell(0, number).text) for number in range(1, 4)]
+    assert original == ["12.0", "–", "–"]
+
+
+def test_without_figures_there_is_no_card_of_quality(show, services: Services) -> None:
+    page = show(stored_run(services.history, quality=False))
+    assert not page.view.quality.isVisibleTo(page.view)
+    whole = show(stored_run(services.history, VISION))
+    assert whole.view.quality.isVisibleTo(whole.view)
+    assert [column.title for column in whole.view.quality.table.model().columns] == [
+        "Configuration",
+        "Accuracy kept",
+        "Answer flips",
+    ]
 
 
 def test_the_scatter_holds_every_configuration(show, record: RunRecord) -> None:

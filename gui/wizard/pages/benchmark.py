@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, Signal, Slot
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, Qt, Signal, Slot
 
 from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH
 from backends.domain.artifact import Configuration
@@ -259,8 +259,10 @@ class BenchmarkPage(Page):
         self.empty = label(self.tr("Nothing is being measured."), Role.MUTED, wrap=True)
         self.topics = Topics(min_width=400, weights=(556, 428))
         self.topics.hide()
-        for widget in (self.notice, self.legend, self.summary, self.empty):
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignTop)
+        for widget in (self.notice, self.legend, self.summary):
             self.add(widget)
+        self.add(self.empty, 1)  # only one of them is there
         self.add(self.topics, 1)
 
     def _make_actions(self) -> None:

@@ -25,12 +25,12 @@ _ABSENT: object = QT_TRANSLATE_NOOP("Measured", "Not measured.")
 def result_columns(kind: ModelKind, entries: Sequence[Entry], energy: bool = False) -> list[ResultColumn]:
     """``entries`` of the same results, for their colours; ``energy`` where any of them has it measured."""
     shown = {entry.label: entry for entry in entries}
-    head = [_name_column(shown)]
+    head = [name_column(shown)]
     own = _language_columns() if kind is ModelKind.LANGUAGE else _tensor_columns()
     return head + own + _common_columns() + (_energy_columns() if energy else [])
 
 
-def _name_column(shown: Mapping[str, Entry]) -> ResultColumn:
+def name_column(shown: Mapping[str, Entry]) -> ResultColumn:
     def name(result: ConfigurationResult) -> TextCell:
         label = label_of(result)
         entry = shown.get(label)

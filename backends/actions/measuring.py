@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,12 +18,12 @@ from backends.actions.energy import BATTERY, OFF
 from backends.actions.engines import opener
 from backends.actions.keeping import known_preprocessing, model_hashes, this_machine
 from backends.actions.material import Material, prepare_material, sample_plan
+from backends.actions.modes import real_sampler
 from backends.benchmarking.bench import Surface
 from backends.benchmarking.clock import RealClock
 from backends.benchmarking.grid import grid_of
 from backends.benchmarking.protocol import Plan
 from backends.benchmarking.room import Room
-from backends.benchmarking.sampling import remembering
 from backends.domain.artifact import Artifact, Configuration
 from backends.domain.errors import EdgewrightError
 from backends.domain.events import Log
@@ -35,7 +34,6 @@ from backends.domain.result import ConfigurationResult, Reading
 from backends.frameworks import registry
 from backends.frameworks.base import EngineHandle, JobContext
 from backends.hardware import page_cache
-from backends.hardware.conditions import ConditionsSampler
 from backends.hardware.energy import EnergyReader
 from backends.hardware.system import RealSystem
 from backends.jobs.pausing import Pausable
@@ -133,7 +131,7 @@ class Measuring:
         return Surface(
             open_engine=opener(self.job),
             clock=RealClock(),
-            open_sampler=remembering(lambda pids: ConditionsSampler([*pids, os.getpid()]).sample),
+            open_sampler=real_sampler(),
             cpu_time=processor_seconds,
             job=self.job,
             gate=self.wait,

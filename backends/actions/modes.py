@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -124,8 +124,8 @@ def shortened(work: Workload, duration_s: float) -> Workload:
 
 
 def real_sampler() -> OpenSampler:
-    """The machine's conditions; this process and the named ones are excused."""
-    return remembering(lambda pids: ConditionsSampler([*pids, os.getpid()]).sample)
+    """The machine's conditions; the named processes are excused, and what this one takes is told apart."""
+    return remembering(lambda pids: ConditionsSampler(pids, observer=time.process_time).sample)
 
 
 def kept(kind: str, subject: Subject, found: Any, history: History, **more: Any) -> dict[str, Any]:

@@ -27,6 +27,7 @@ Sampler = Callable[[], Conditions]  # each call tells of the time since the one 
 OpenSampler = Callable[[Collection[int]], Sampler]
 
 CONTROL = "(A–A control)"
+OBSERVER = "Edgewright's own window or command"  # whichever of the two this process is
 SURVEY_S = 1.0
 SURVEY_SCANS = 8
 
@@ -40,6 +41,8 @@ class Limits:
     """
 
     other_percent_of_a_core: float = 10.0
+    observer_percent_of_a_core: float = 2.0
+    observer_least_s: float = 0.1  # as one redraw of all charts may fall into a short arm
     steal_percent: float = 2.0
     frequency_fall: float = 0.10
     control_difference: float = 0.05
@@ -84,6 +87,7 @@ def flags(around: Surroundings, warm: Conditions | None, limits: Limits, t_s: fl
     now = around.conditions
     reasons = (
         _others(now, limits),
+        _observer(now, around.ended.elapsed_s - around.began.elapsed_s, limits),
         _steal(now, limits),
         _frequency(now, limits, warm.frequency_hz) if warm else "",
         _power(now, warm) if warm else "",
@@ -162,6 +166,17 @@ def _others(conditions: Conditions, limits: Limits) -> str:
         return ""
     busiest = f"; the busiest was {conditions.busiest.name}" if conditions.busiest else ""
     return f"other programs used {of_a_core:.0f} % of a core{busiest}"
+
+
+def _observer(conditions: Conditions, elapsed_s: float, limits: Limits) -> str:
+    """Edgewright's own window has less than others: it is the one disturbance that is ours."""
+    used_s = conditions.observer_s or 0.0
+    if elapsed_s <= 0 or used_s <= limits.observer_least_s:
+        return ""
+    of_a_core = 100 * used_s / elapsed_s
+    if of_a_core <= limits.observer_percent_of_a_core:
+        return ""
+    return f"{OBSERVER} used {of_a_core:.0f} % of a core"
 
 
 def _steal(conditions: Conditions, limits: Limits) -> str:

@@ -175,6 +175,7 @@ class Conditions:
     on_battery: bool | None
     throttled: bool | None
     busiest: BusyProcess | None  # the busiest of the other processes
+    observer_s: float | None = None  # processor time of the process that samples; in none of the shares
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ class Readings(Protocol):
 class ConditionsSampler:
     """Samples the state of the machine; ``pids`` are the processes whose work is no disturbance.
 
-    Name the workers *and* the process that samples (the window), if its own load is accounted for elsewhere.
+    ``observer``: processor seconds of the process that samples, the window. Its work is then no other
+    program's, but told apart. It has a clock of its own, as hundredths of a second are coarse for so little.
     """
 
     def __init__(
@@ -76,8 +77,11 @@ class ConditionsSampler:
         system: System | None = None,
         readings: Readings | None = None,
         clock: Clock = time.monotonic,
+        observer: Clock | None = None,
     ) -> None:
-        self._clock = clock
+        self._clock, self._observer = clock, observer
+        self._observed_s = observer() if observer else 0.0
+        pids = {*pids, os.getpid()} if observer else pids
         self._readings = readings or _readings_for(system or RealSystem())
         self._own: dict[int, float] = dict.fromkeys(pids, 0.0)
         self._ran_on: dict[int, int] = {}
@@ -101,7 +105,15 @@ class ConditionsSampler:
             on_battery=self._readings.on_battery(),
             throttled=self._readings.throttled(),
             busiest=self._others.busiest(),
+            observer_s=self._observer_s(),
         )
+
+    def _observer_s(self) -> float | None:
+        """What this process worked since the last call."""
+        if self._observer is None:
+            return None
+        before_s, self._observed_s = self._observed_s, self._observer()
+        return self._observed_s - before_s
 
     def _measured_busy_s(self) -> float:
         """What the measured processes worked since the last call."""

@@ -105,7 +105,7 @@ def test_quality_has_every_figure_on_text_and_on_tasks(record: RunRecord, qtbot)
         "Perplexity",
         "To original",
         "KL divergence",
-        "Same next token",
+        "Top-1",
         "Text flips",
         "Accuracy kept",
         "Answer flips",

@@ -65,7 +65,7 @@ def _columns() -> tuple[tuple[str, Read, str], ...]:
         (say(QT_TRANSLATE_NOOP("Measured", "Perplexity")), _perplexity, "perplexity"),
         (say(QT_TRANSLATE_NOOP("Measured", "To original")), _perplexity_ratio, "perplexity"),
         (say(QT_TRANSLATE_NOOP("Measured", "KL divergence")), _divergence, "kl divergence"),
-        (say(QT_TRANSLATE_NOOP("Measured", "Same next token")), _top1, "top-1 agreement"),
+        (say(QT_TRANSLATE_NOOP("Measured", "Top-1")), _top1, "top-1 agreement"),
         (say(QT_TRANSLATE_NOOP("Measured", "Text flips")), _text_flips, "text flips"),
         (say(QT_TRANSLATE_NOOP("Measured", "Accuracy kept")), _kept, "accuracy"),
         (say(QT_TRANSLATE_NOOP("Measured", "Answer flips")), _answer_flips, "answer flips"),

@@ -62,6 +62,18 @@ def test_other_programs_are_judged_by_one_core_whatever_their_number() -> None:
     assert reasons(taken, limits=Limits(logical_cores=64)) != []
 
 
+def test_our_own_window_is_a_disturbance_too() -> None:
+    """Of 10 s: more than 2 % of a core, and more than one redraw of all charts."""
+    long = Stamp(START.awake_s + 10, START.elapsed_s + 10, START.wall_s + 10)
+    assert reasons(replace(CALM, observer_s=0.19), long) == []
+    assert reasons(replace(CALM, observer_s=0.35), long) == [
+        "Edgewright's own window or command used 4 % of a core"
+    ]
+    short = Stamp(START.awake_s + 2, START.elapsed_s + 2, START.wall_s + 2)
+    assert reasons(replace(CALM, observer_s=0.09), short) == [], "4.5 % of a core, but one redraw"
+    assert len(reasons(replace(CALM, observer_s=0.11), short)) == 1
+
+
 def test_suspend_and_jumps_are_told_apart() -> None:
     assert jump(START, END) == ""
     assert jump(START, Stamp(12, 82, 1062)) == "the machine was suspended for 60.0 s"

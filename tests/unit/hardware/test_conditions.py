@@ -86,13 +86,30 @@ def test_the_frequency_is_that_of_the_core_at_work() -> None:
 
 
 def test_the_battery_of_a_mouse_is_not_the_machines() -> None:
-    system = machine()
     mouse = "/sys/class/power_supply/hidpp_battery_0"
     system.answers |= {f"{mouse}/type": "Battery", f"{mouse}/scope": "Device"}
     system.answers[f"{mouse}/status"] = "Discharging"
     assert ConditionsSampler([10], system).sample().on_battery is False
     del system.answers["/sys/class/power_supply/BAT0/type"]
     assert ConditionsSampler([10], system).sample().on_battery is None
+
+
+def test_what_the_observer_takes_is_told_apart() -> None:
+    """On a clock of its own: 24 ms are no two ticks of the kernel."""
+    system, clock, own = machine(), Clock(), [7.0]
+    system.answers[f"/proc/{os.getpid()}/stat"] = process("edgewright", 20)
+    sampler = ConditionsSampler([10], system, clock=clock, observer=lambda: own[0])
+    clock.now_s += 1.0
+    own[0] += 0.024
+    system.answers["/proc/stat"] = "cpu 120 0 0 980 0 0 0 0 0 0"  # 100 ticks: 20 busy
+    system.answers["/proc/10/stat"] = process("worker", 60)
+    system.answers[f"/proc/{os.getpid()}/stat"] = process("edgewright", 22)
+    found = sampler.sample()
+    assert found.observer_s == pytest.approx(0.024)
+    assert found.cpu_percent == pytest.approx(8.0), "10 of the worker and 2 of the observer are not others'"
+    assert found.busiest is None
+    assert sampler.sample().observer_s == 0.0, "since the sample before"
+    assert ConditionsSampler([10], system).sample().observer_s is None
 
 
 def test_a_process_that_ended_is_no_trouble() -> None:

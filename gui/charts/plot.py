@@ -17,6 +17,7 @@ from gui.theme.theme import theme
 
 AXIS_PX = 11
 LEFT_WIDTH = 44
+LONG = 100_000  # from here on an axis has no room for all digits
 BELOW_PLOT = -1000  # grid lines go behind what is drawn
 KEY_STEPS = 40  # arrow presses from one end of a chart to the other
 
@@ -24,7 +25,8 @@ Format = Callable[[float], str]
 
 
 def short_number(value: float) -> str:
-    return f"{value:,.6g}"
+    """Thousands as k where all digits would not fit beside an axis."""
+    return f"{value / 1000:,.6g}k" if abs(value) >= LONG else f"{value:,.6g}"
 
 
 class QuietAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types

@@ -19,7 +19,7 @@ from gui.charts.flags import FlagMark, crowded, kinds_of
 from gui.charts.labels import Anchor, Box, place
 from gui.charts.line_chart import LineChart
 from gui.charts.pair_chart import PairChart
-from gui.charts.plot import Chart
+from gui.charts.plot import Chart, short_number
 from gui.charts.redraw import redraw_clock
 from gui.charts.scatter_chart import GateRegion, ScatterChart, ScatterPoint
 from gui.theme.hues import ORIGINAL, Hue
@@ -366,3 +366,12 @@ def test_the_table_of_a_chart_has_its_intervals_and_flags(show) -> None:
     ], "the interval as it is, however much of it is drawn"
     low, high = chart.plot.vb.viewRange()[1]
     assert low > 30 and high < 90
+
+
+def test_long_numbers_fit_beside_an_axis() -> None:
+    assert [short_number(value) for value in (0.5, 99_999, 200_000, 1_500_000)] == [
+        "0.5",
+        "99,999",
+        "200k",
+        "1,500k",
+    ]

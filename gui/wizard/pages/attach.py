@@ -41,6 +41,7 @@ STEPS: tuple[PageSpec, ...] = (
 )
 PLACES: tuple[PageSpec, ...] = (
     PageSpec("stages", QT_TRANSLATE_NOOP("Pages", "In stages"), f"{PAGES}.optimization:OptimizationPage"),
+    PageSpec("modes", QT_TRANSLATE_NOOP("Pages", "Sweeps"), f"{PAGES}.modes:ModesPage"),
     PageSpec("data", QT_TRANSLATE_NOOP("Pages", "Data"), f"{PAGES}.data:DataPage"),
     PageSpec("history", QT_TRANSLATE_NOOP("Pages", "History"), f"{PAGES}.history:HistoryPage"),
     PageSpec("finetune", QT_TRANSLATE_NOOP("Pages", "Fine-tune"), f"{PAGES}.finetune:FinetunePage"),

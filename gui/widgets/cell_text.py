@@ -17,7 +17,7 @@ SUFFIX_GAP = 5
 LINE_GAP = 2
 BODY_LINE = 20
 NOTE_LINE = 17
-LEAST_SECOND = 96  # width that a second line asks for, however long it is
+LEAST_SECOND, MOST_SECOND = 96, 180  # width that a second line asks for, however long it is
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,14 @@ def text_size(cell: TextCell, font: QFont, room: int) -> QSize:
     """As wide as the first line wants to be, as high as the text is in ``room`` pixels."""
     suffix = SUFFIX_GAP + _width(cell.suffix, _body(font)) if cell.suffix else 0
     width = _indent(cell) + _width(cell.text, first_font(cell, font)) + suffix
-    second = min(_width(cell.second, sized(font, NOTE_PX)), LEAST_SECOND)
+    second = _second_width(cell.second, sized(font, NOTE_PX))
     return QSize(max(width, second) + 1, lay_out(cell, font, room).height)
+
+
+def _second_width(text: str, small: QFont) -> int:
+    """It wraps between words; an interval of large numbers is one word that must not be cut off."""
+    longest = max((_width(word, small) for word in text.split()), default=0)
+    return min(_width(text, small), max(LEAST_SECOND, min(longest, MOST_SECOND)))
 
 
 def lay_out(cell: TextCell, font: QFont, room: int) -> TextBlock:

@@ -4,14 +4,16 @@ from dataclasses import dataclass, replace
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QAbstractItemView
 
 from gui.models.cells import BarCell, ChipCell, LinkCell, TextCell, figure
 from gui.models.table import SORT_ROLE, Column, TableModel
+from gui.theme.fonts import NOTE_PX, sized
 from gui.theme.hues import Hue
 from gui.theme.tone import Tone
-from gui.widgets.cell_text import lay_out
+from gui.widgets.cell_text import LEAST_SECOND, lay_out, text_size
 from gui.widgets.table import Table
 
 
@@ -146,3 +148,12 @@ def test_painting_every_kind_of_cell(table: Table) -> None:
         image.pixelColor(x, y).name() for x in range(0, image.width(), 3) for y in range(0, image.height(), 3)
     }
     assert "#e69f00" in colors
+
+
+def test_an_interval_of_large_numbers_is_not_cut_off(themed) -> None:
+    font, interval = themed.font(), "1,128,065–1,235,762"
+    wanted = QFontMetrics(sized(font, NOTE_PX)).horizontalAdvance(interval)
+    assert wanted > LEAST_SECOND
+    assert text_size(TextCell("1", second=f"{interval} and more"), font, 500).width() > wanted
+    sentence = "one two three four five six seven eight nine ten eleven"
+    assert text_size(TextCell("x", second=sentence), font, 500).width() == LEAST_SECOND + 1

@@ -12,6 +12,7 @@ from backends.domain.result import Comparison, ConfigurationResult
 from backends.reporting import quality_columns, words
 from backends.reporting.account import Account, label_of
 from backends.reporting.colors import colors_of
+from backends.reporting.quality_columns import Column
 from backends.reporting.words import MISSING, Figure
 
 EXACTLY_ONE = Interval(1.0, 1.0, 1.0, 1.0, 1)  # the original against itself
@@ -219,18 +220,29 @@ def _energy_note(reading: EnergyReading) -> str:
     )
 
 
-def quality(account: Account) -> Table:
+def quality(account: Account) -> tuple[Table, ...]:
+    """What was answered, and how a text is predicted, where that was measured: together they are too wide."""
     results = account.record.results
-    columns = quality_columns.known(results)
+    answers = quality_columns.known(quality_columns.ANSWERS, results)
+    text = quality_columns.known(quality_columns.TEXT, results)
+    made = []
+    if answers or not text:
+        note = quality_columns.about_answers(results)
+        made.append(_quality(account, "Quality", answers, note))
+    if text:
+        note = quality_columns.about_text(results)
+        made.append(_quality(account, "Fidelity on text", text, note))
+    return tuple(made)
 
+
+def _quality(account: Account, title: str, columns: Sequence[Column], note: str) -> Table:
     def cells(one: ConfigurationResult) -> tuple[Figure, ...]:
         itself = one.configuration.artifact.original
         return tuple(
             Figure("–", "the reference") if itself and c.to_original else c.cell(one) for c in columns
         )
 
-    titles = tuple(column.title for column in columns)
-    return _table(account, "Quality", titles, cells, quality_columns.note(results))
+    return _table(account, title, tuple(column.title for column in columns), cells, note)
 
 
 def _table(

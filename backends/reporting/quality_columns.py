@@ -64,27 +64,29 @@ def _cosine(one: ConfigurationResult) -> Figure:
     return Figure(f"{found.cosine.estimate:.5f}", f"{found.cosine_min:.5f} at least")
 
 
-COLUMNS = (
+ANSWERS = (
     Column("Accuracy", _accuracy, to_original=False),
     Column("Answers changed", _flipped),
     Column("Equally often right, p", _same_rightness),
     Column("Same answer", _agreement),
+    Column("Cosine of outputs", _cosine),
+)
+TEXT = (
     Column("Perplexity", _fidelity("perplexity", words.rate), to_original=False),
     Column("Perplexity ratio", _fidelity("perplexity_ratio", words.ratio)),
     Column("KL divergence, nats", _fidelity("kl_mean", words.small)),
     Column("KL p99", _tail),
     Column("Same next token", _fidelity("top1_agreement", words.percent)),
     Column("Right for only one", _right_for_one),
-    Column("Cosine of outputs", _cosine),
 )
 
 
-def known(results: Sequence[ConfigurationResult]) -> list[Column]:
+def known(columns: Sequence[Column], results: Sequence[ConfigurationResult]) -> list[Column]:
     """Those that any configuration has a figure for."""
-    return [column for column in COLUMNS if any(column.cell(one).measured for one in results)]
+    return [column for column in columns if any(column.cell(one).measured for one in results)]
 
 
-def note(results: Sequence[ConfigurationResult]) -> str:
+def about_answers(results: Sequence[ConfigurationResult]) -> str:
     sentences = []
     if any(one.configuration.artifact.shape_only for one in results):
         sentences.append("The weights are random (shape only): only speed and memory count.")
@@ -96,12 +98,13 @@ def note(results: Sequence[ConfigurationResult]) -> str:
             "p: how likely so uneven a change of right and wrong answers were if both models were right "
             "equally often (McNemar's exact test)."
         )
-    tokens = next((one.fidelity.tokens for one in results if one.fidelity), None)
-    if tokens is not None:
-        sentences.append(
-            f"Perplexity, KL divergence and the next token: {tokens:,} tokens of text, the same ids through "
-            "every engine. They need no labels, so they are fidelity to the original, not accuracy. KL p99 "
-            "is the divergence that one position in a hundred exceeds; right for only one: positions whose "
-            "real next token only one of the two predicts."
-        )
     return " ".join(sentences)
+
+
+def about_text(results: Sequence[ConfigurationResult]) -> str:
+    tokens = next((one.fidelity.tokens for one in results if one.fidelity), 0)
+    return (
+        f"{tokens:,} tokens of text, the same ids through every engine. They need no labels, so they are "
+        "fidelity to the original, not accuracy. KL p99 is the divergence that one position in a hundred "
+        "exceeds; right for only one: positions whose real next token only one of the two predicts."
+    )

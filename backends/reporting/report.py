@@ -108,7 +108,7 @@ def _content(account: Account) -> dict[str, object]:
             figures.speed(account),
             figures.memory(account),
             *filter(None, (figures.start_up(account), figures.energy(account))),
-            figures.quality(account),
+            *figures.quality(account),
         ),
         "stages": stage_rows(account.stages),
         "standings": tuple(standing(ranking) for ranking in account.rankings),

@@ -59,6 +59,7 @@ def test_the_stress_run_can_be_left_out(page: SettingsPage, services: Services) 
     assert page.stress.isChecked()
     page.stress.click()
     assert not services.settings.value.benchmark_stress
+    page.on_enter()
     assert not page.stress.isChecked()
 
 

@@ -86,6 +86,7 @@ def test_the_frequency_is_that_of_the_core_at_work() -> None:
 
 
 def test_the_battery_of_a_mouse_is_not_the_machines() -> None:
+    system = machine()
     mouse = "/sys/class/power_supply/hidpp_battery_0"
     system.answers |= {f"{mouse}/type": "Battery", f"{mouse}/scope": "Device"}
     system.answers[f"{mouse}/status"] = "Discharging"

@@ -54,11 +54,15 @@ class Outline(HTMLParser):
 
 
 def test_every_figure_of_quality_has_a_column() -> None:
-    table = figures.quality(ACCOUNT)
-    first, row = (dict(zip(table.header, table.rows[n].cells, strict=True)) for n in (0, 2))
+    tables = figures.quality(ACCOUNT)
+    assert [table.title for table in tables] == ["Quality", "Fidelity on text"]
+    first, row = (
+        {name: cell for t in tables for name, cell in zip(t.header, t.rows[n].cells, strict=True)}
+        for n in (0, 2)
+    )
     assert row["KL p99"].main == "0.30" and row["Right for only one"].main == "1.9\u00a0%"
     assert row["Equally often right, p"].main == "0.039" and row["Perplexity ratio"].main == "1.03×"
-    assert "McNemar" in table.note and "one position in a hundred" in table.note
+    assert "McNemar" in tables[0].note and "one position in a hundred" in tables[1].note
     assert first["KL p99"].note == "the reference", "the original is held against nothing"
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from backends.domain.gate import Gate, GateResult, Verdict
 from backends.domain.metric import Interval
 from backends.domain.result import ConfigurationResult, Stage
+from backends.optimization.gates import Evidence, evaluate
 from backends.optimization.stages import (
     Outcome,
     Step,
@@ -19,6 +20,7 @@ from backends.optimization.stages import (
     chain_sentence,
     contenders,
     decided,
+    gate_sentences,
     product,
     seconds_alone,
     settled,
@@ -74,6 +76,22 @@ def test_a_failed_quality_gate_drops_it_however_fast_it_is() -> None:
     found = decided(Step.QUANTIZATION, made("x", interval(3.0)), BASE, gates)
     assert found.verdict == Outcome.DROPPED
     assert "quality gate perplexity" in found.evidence[0] and "About perplexity." in found.evidence
+
+
+def test_what_answers_with_nan_is_dropped_with_the_reason() -> None:
+    broken = made("new", interval(3.0, 2.9, 3.1), quality_failure="The logits are not numbers (NaN).")
+    found = decided(Step.QUANTIZATION, broken, BASE, evaluate(Evidence(broken, BASE)))
+    assert found.verdict == Outcome.DROPPED and any("NaN" in sentence for sentence in found.evidence)
+
+
+def test_the_validation_names_every_gate_that_does_not_pass() -> None:
+    gates = [gate("memory", Verdict.FAIL), gate("decode_speed", Verdict.INCONCLUSIVE)]
+    told = gate_sentences([*gates, gate("accuracy", Verdict.PASS), gate("stress", Verdict.NOT_MEASURED)])
+    assert told == [
+        "1 of 4 gates pass.",
+        "Fails memory: About memory.",
+        "Is inconclusive on decode speed: About decode_speed.",
+    ]
 
 
 def test_other_gates_are_for_the_validation() -> None:

@@ -128,6 +128,17 @@ def test_the_page_has_all_its_parts() -> None:
         assert part in text
 
 
+def test_memory_of_a_gpu_has_a_column_where_it_was_read() -> None:
+    assert "GPU" not in figures.memory(ACCOUNT).header
+    first, *others = RECORD.results
+    assert first.memory is not None
+    read = replace(first, memory=replace(first.memory, gpu_peak_bytes=3 * 2**20))
+    table = figures.memory(replace(ACCOUNT, record=replace(RECORD, results=(read, *others))))
+    place = table.header.index("GPU") - len(table.header)
+    assert table.rows[0].cells[place].main == "3.00\u00a0MiB"
+    assert table.rows[1].cells[place].main == words.NOT_MEASURED
+
+
 @pytest.mark.parametrize(("is_cold", "title"), [(True, "Cold load"), (False, "First load")])
 def test_starting_up_is_a_table_of_its_own(is_cold: bool, title: str) -> None:
     assert figures.start_up(ACCOUNT) is None

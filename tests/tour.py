@@ -146,6 +146,8 @@ class Tour:
         self._shell.go_on()
         self._wait(history, history.view.isVisible, SOON_S)
         self._camera.shoot("history", "run")
+        self._visit("modes")
+        self._camera.shoot("modes")
         self._visit("finetune")
         self._camera.shoot("finetune")
         frameworks = self._visit("frameworks")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -32,10 +33,14 @@ def swept(job: JobContext, over: str = "threads", fails: int = 0) -> dict[str, A
 
     def at(value: int) -> Step:
         engine = world.open_engine(configuration(str(value)))
+
+        def opened() -> AbstractContextManager[tuple[int, ...]]:
+            return nullcontext((value,))
+
         if value == fails:
             raised = JobFailed("Too many threads.")
-            return Step(value, lambda: (_ for _ in ()).throw(raised), (value,))  # type: ignore[arg-type]
-        return Step(value, lambda: (engine.measure(TokenWorkload(tuple(range(16)), 64)),), (value,))
+            return Step(value, lambda: (_ for _ in ()).throw(raised), opened)
+        return Step(value, lambda: (engine.measure(TokenWorkload(tuple(range(16)), 64)),), opened)
 
     world.emit = job.emit  # type: ignore[method-assign]
     found = sweep(over, [at(n) for n in RATES], world.clock, world.open_sampler, world, limits=CALM_LIMITS)

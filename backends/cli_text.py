@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
@@ -13,6 +14,7 @@ from backends.domain.metric import StartUp
 from backends.domain.result import ConfigurationResult, RunRecord
 
 PROGRESS_EVERY_S = 1.0
+_COUNTERS = re.compile(r"\d+")  # “sample 7 of 200” says nothing newer than “sample 6 of 200”
 
 
 class ProgressPrinter:
@@ -35,10 +37,11 @@ class ProgressPrinter:
     def _too_soon(self, event: Event) -> bool:
         if not isinstance(event, Progress) or event.fraction is None:
             return False
-        what, when_s = self._said
-        if event.what == what and self._now() - when_s < PROGRESS_EVERY_S:
+        told, when_s = self._said
+        what = _COUNTERS.sub("", event.what)
+        if what == told and self._now() - when_s < PROGRESS_EVERY_S:
             return True
-        self._said = (event.what, self._now())
+        self._said = (what, self._now())
         return False
 
 

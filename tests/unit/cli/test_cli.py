@@ -231,7 +231,7 @@ def test_progress_is_told_once_a_second_and_every_new_stage_at_once() -> None:
     printer = cli_text.ProgressPrinter(stream, lambda: now)
     for step in range(20):
         now = step / 10
-        printer(Progress(step / 20, "Quantizing"))
+        printer(Progress(step / 20, f"Calibrating, sample {step} of 20"))
     printer(Progress(0.0, "Writing"))
     assert len(stream.getvalue().splitlines()) == 3
 

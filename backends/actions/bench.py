@@ -10,17 +10,18 @@ from backends.actions.artifacts import DESCRIPTION, TRANSFORMERS, load_artifact
 from backends.actions.assess import assess
 from backends.actions.compare import Comparison, compare
 from backends.actions.convert import original
+from backends.actions.devices import check_device
 from backends.actions.energy import chosen_energy, chosen_grid
 from backends.actions.keeping import chosen_gates
+from backends.actions.opening import opened_with
 from backends.assessment.source import source_model
 from backends.benchmarking.grid import grid_of
 from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH
-from backends.domain.artifact import Artifact, Configuration, Option
+from backends.domain.artifact import CPU, Artifact, Option
 from backends.domain.errors import BadInput
 from backends.domain.model import SourceModel
 from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import RunRecord
-from backends.frameworks import registry
 from backends.frameworks.base import JobContext
 from backends.optimization.gates import Gates
 from backends.optimization.stress import STRESS_PLANS
@@ -46,10 +47,12 @@ def bench(
     grid: str = "",
     load: Mapping[str, Option] | None = None,
     task_limit: int | None = None,
+    device: str = CPU,
 ) -> RunRecord:
     """``load``: options of opening, each for those of the frameworks that know it. Raises BadInput.
 
     ``energy`` and ``grid``: those of the settings where they are not named.
+    ``device``: one that every framework of the artifacts sees here. Raises FrameworkUnavailable, too.
     ``task_limit``: at most so many questions; ``None`` asks all.
     """
     if task_limit is not None and task_limit < 1:
@@ -58,12 +61,14 @@ def bench(
     kinds = {artifact.kind for artifact in artifacts}
     if len(kinds) > 1:
         raise BadInput("Models of different kinds cannot be compared.", "Name artifacts of one model.")
+    check_device(device, (artifact.framework for artifact in artifacts), job)
     source = _source(artifacts[0], data, text)
     comparison = Comparison(
         source,
         replace(artifacts[0], original=True),
         tuple(replace(artifact, original=False) for artifact in artifacts[1:]),
         DEPTHS[depth],
+        device=device,
         threads=threads,
         task_limit=task_limit,
         preprocessing=preprocessing_of(source, data, mean, std),
@@ -75,32 +80,6 @@ def bench(
     if load:
         comparison = replace(comparison, opened=opened_with(comparison.configurations(), load))
     return compare(comparison, job, history)
-
-
-def opened_with(
-    configurations: Sequence[Configuration], given: Mapping[str, Option]
-) -> tuple[Configuration, ...]:
-    """Each with the options that its framework knows. Raises BadInput for one that none of them knows."""
-    known = [_load_options(one.artifact) for one in configurations]
-    for name in given:
-        if not any(name in names for names in known):
-            every = ", ".join(sorted(set().union(*known)))
-            raise BadInput(f"There is no load option “{name}” here.", f"Choose from: {every}.")
-    return tuple(
-        replace(one, load=replace(one.load, options=_checked(one.artifact, names, given)))
-        for one, names in zip(configurations, known, strict=True)
-    )
-
-
-def _load_options(artifact: Artifact) -> set[str]:
-    specs = registry.manifest(artifact.framework).load_options
-    return {spec.name for spec in specs if spec.concerns(artifact.kind)}
-
-
-def _checked(artifact: Artifact, names: set[str], given: Mapping[str, Option]) -> dict[str, Option]:
-    own = {name: value for name, value in given.items() if name in names}
-    checked = registry.manifest(artifact.framework).load_settings(own, artifact.kind)
-    return {name: checked[name] for name in own}
 
 
 def _artifact(path: Path, job: JobContext) -> Artifact:

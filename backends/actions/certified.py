@@ -43,6 +43,7 @@ def composed(certificate: Certificate, found: Sequence[ArtifactCheck], places: S
         ),
         _protocol(setup),
         context=setup.context,
+        device=setup.device,
         threads=setup.threads,
         task_limit=setup.task_limit,
         preprocessing=_preprocessing(source, setup),

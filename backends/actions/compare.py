@@ -16,7 +16,7 @@ from backends.benchmarking.conductor import run
 from backends.benchmarking.protocol import QUICK, Protocol, unique_labels
 from backends.benchmarking.summary import Outcome
 from backends.codec import from_plain, to_plain
-from backends.domain.artifact import Artifact, Configuration, LoadOptions
+from backends.domain.artifact import CPU, Artifact, Configuration, LoadOptions
 from backends.domain.errors import BadInput
 from backends.domain.events import Progress
 from backends.domain.model import SourceModel
@@ -41,6 +41,7 @@ class Comparison:
     artifacts: tuple[Artifact, ...]
     protocol: Protocol = field(default_factory=lambda: QUICK)
     context: int = CONTEXT
+    device: str = CPU
     threads: int = 0
     task_limit: int | None = None
     preprocessing: Preprocessing | None = None
@@ -54,7 +55,7 @@ class Comparison:
         """The original first."""
         if self.opened:
             return self.opened
-        load = LoadOptions(threads=self.threads, context=self._context())
+        load = LoadOptions(self.device, self.threads, self._context())
         return tuple(Configuration(artifact, load) for artifact in (self.original, *self.artifacts))
 
     def _context(self) -> int:

@@ -72,6 +72,7 @@ def setup_of(comparison: Comparison) -> RunSetup:
         seed=rules.seed,
         context=comparison.configurations()[0].load.context,
         threads=comparison.threads,
+        device=comparison.device,
         task_limit=comparison.task_limit if asks_questions else None,
         mean=tuple(prepared.mean) if prepared else (),
         std=tuple(prepared.std) if prepared else (),

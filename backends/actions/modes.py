@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +14,15 @@ import numpy as np
 from backends.actions.artifacts import load_artifact
 from backends.actions.assess import assess
 from backends.actions.convert import original
+from backends.actions.devices import check_device
 from backends.actions.engines import opener
 from backends.actions.keeping import this_machine
 from backends.actions.material import random_inputs
+from backends.actions.opening import opened_with
 from backends.benchmarking.protocol import STANDARD, tensor_workload, token_workload
 from backends.benchmarking.sampling import OpenSampler, remembering
 from backends.codec import to_plain
-from backends.domain.artifact import Artifact, Configuration, LoadOptions
+from backends.domain.artifact import CPU, Artifact, Configuration, LoadOptions, Option
 from backends.domain.errors import BadInput
 from backends.domain.metric import TensorWorkload, TokenWorkload, Workload
 from backends.domain.model import ModelKind, TensorSpec
@@ -82,18 +84,22 @@ def subject_of(
     threads: int = 0,
     context: int | None = None,
     text: Path | None = None,
-    device: str = "CPU",
+    device: str = CPU,
+    load: Mapping[str, Option] | None = None,
 ) -> Subject:
     """An artifact folder, or a model as it is, which is converted first where no framework runs it.
 
-    ``context``: no longer than the model was made for; without it, that or 1,024 tokens.
+    ``context``: no longer than the model was made for; without it, that or 1,024 tokens. ``load``: options
+    of opening. Raises BadInput for an option or a device the framework does not have.
     """
     artifact = load_artifact(path) if path.is_dir() and (path / "artifact.json").is_file() else None
     if artifact is None:
         artifact = original(assess(path, job), job)
     made_for = assess(artifact.path, job).profile.context_length or CONTEXT
     length = min(context or CONTEXT, made_for)
-    return Subject(artifact, LoadOptions(device, threads, length), job, text)
+    check_device(device, (artifact.framework,), job)
+    plain = Configuration(artifact, LoadOptions(device, threads, length))
+    return Subject(artifact, opened_with((plain,), load or {})[0].load, job, text)
 
 
 def batch_file(specs: tuple[TensorSpec, ...], batch: int, scratch: Path) -> Path:

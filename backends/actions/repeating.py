@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from backends.actions.bench import DEPTHS
-from backends.domain.artifact import LoadOptions, Option
+from backends.domain.artifact import CPU, LoadOptions, Option
 from backends.domain.result import ConfigurationResult, RunRecord, RunSetup, Stage
 from backends.optimization.gates import default_gates
 from backends.optimization.stages import Outcome, Step
@@ -26,7 +26,7 @@ def commands(record: RunRecord) -> tuple[str, ...]:
         return ()
     if record.stages:
         return (shlex.join(_optimize_words(record, setup)),)
-    load = _common_load(record.results, setup.threads)
+    load = _common_load(record.results, setup)
     if load is None:
         return ()
     words = ["edgewright", "bench", *(short_name(one.configuration.artifact) for one in record.results)]
@@ -35,7 +35,7 @@ def commands(record: RunRecord) -> tuple[str, ...]:
     return (shlex.join([*words, *_repeated("--load", (f"{n}={_spelled(v)}" for n, v in load.items()))]),)
 
 
-def _common_load(results: Sequence[ConfigurationResult], threads: int) -> Mapping[str, Option] | None:
+def _common_load(results: Sequence[ConfigurationResult], setup: RunSetup) -> Mapping[str, Option] | None:
     """Options of opening that, given to all who know them, open each as it was; ``None`` without such.
 
     Artifacts of one framework know the same options, so they have to have been opened with the same.
@@ -45,7 +45,7 @@ def _common_load(results: Sequence[ConfigurationResult], threads: int) -> Mappin
     for one in (result.configuration for result in results):
         way = ways.setdefault(one.artifact.framework, one.load)
         clash = any(merged.get(name, value) != value for name, value in one.load.options.items())
-        usual = (one.load.device, one.load.threads) == (LoadOptions().device, threads)
+        usual = (one.load.device, one.load.threads) == (setup.device, setup.threads)
         if clash or way != one.load or not usual:
             return None
         merged |= one.load.options
@@ -86,6 +86,7 @@ def _rules(setup: RunSetup) -> list[str]:
     words = ["--depth", depth_of(setup)]
     words += ["--data", setup.tasks.name] if setup.tasks else []
     words += ["--text", setup.evaluation.name] if setup.evaluation else []
+    words += ["--device", setup.device] if setup.device != CPU else []
     words += ["--threads", str(setup.threads)] if setup.threads else []
     for name, values in (("--mean", setup.mean), ("--std", setup.std)):
         words += [f"{name}={','.join(map(_number, values))}"] if values else []

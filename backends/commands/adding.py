@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from backends import cli_text
-from backends.domain.artifact import Option
+from backends.domain.artifact import CPU, Option
 from backends.domain.errors import BadInput
 from backends.jobs.context import Context
 
@@ -22,6 +22,23 @@ class AddCommand(Protocol):
     def __call__(
         self, name: str, run: Command, help_text: str, render: Render = cli_text.fields
     ) -> argparse.ArgumentParser: ...
+
+
+def add_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--device", default=CPU, help="what the models run on, as “frameworks” lists it (usual: CPU)"
+    )
+
+
+def add_load(command: argparse.ArgumentParser) -> None:
+    """``--load NAME=VALUE``, as often as wanted; :func:`options_of` reads it."""
+    command.add_argument(
+        "--load",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of opening, for the frameworks that know it; “frameworks --json” lists them",
+    )
 
 
 def options_of(texts: Iterable[str]) -> dict[str, Option]:

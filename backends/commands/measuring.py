@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from backends import cli_text
 from backends.cli_run import run_text
 from backends.codec import to_plain
-from backends.commands.adding import AddCommand, options_of
+from backends.commands.adding import AddCommand, add_device, add_load, options_of
 from backends.domain.errors import BadInput
 from backends.jobs.context import Context
 
@@ -33,13 +33,8 @@ def add(add_command: AddCommand) -> None:
     bench.add_argument("--mean", type=floats, help="per channel, of pixels scaled to 0..1")
     bench.add_argument("--std", type=floats, help="per channel, of pixels scaled to 0..1")
     bench.add_argument("--threads", type=int, default=0)
-    bench.add_argument(
-        "--load",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an option of opening, for the frameworks that know it; “frameworks --json” lists them",
-    )
+    add_device(bench)
+    add_load(bench)
     add_energy(bench)
     bench.add_argument("--depth", choices=("quick", "standard", "thorough"), default="quick")
     bench.add_argument(
@@ -126,6 +121,7 @@ def _bench(arguments: argparse.Namespace, job: Context) -> Any:
         gates=gates_of(arguments),
         load=options_of(arguments.load),
         task_limit=arguments.questions,
+        device=arguments.device,
     )
     return cli_text.run_document(record)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends import cli_text
-from backends.commands.adding import AddCommand
+from backends.commands.adding import AddCommand, add_device, add_load, options_of
 from backends.jobs.context import Context
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def _add_subject(command: argparse.ArgumentParser) -> None:
         "--context", type=int, help="tokens (default: 1,024, or what the model was made for)"
     )
     command.add_argument("--text", type=Path, help="text for the prompts")
-    command.add_argument("--device", default="CPU")
+    add_device(command)
+    add_load(command)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -56,7 +57,13 @@ def _subject(arguments: argparse.Namespace, job: Context) -> Subject:
     from backends.actions.modes import subject_of
 
     return subject_of(
-        arguments.artifact, job, arguments.threads, arguments.context, arguments.text, arguments.device
+        arguments.artifact,
+        job,
+        arguments.threads,
+        arguments.context,
+        arguments.text,
+        arguments.device,
+        options_of(arguments.load),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from backends import cli_text
 from backends.cli_run import run_text, wrapped
 from backends.codec import to_plain
-from backends.commands.adding import AddCommand
+from backends.commands.adding import AddCommand, add_device
 from backends.commands.measuring import add_energy, add_gates, floats, gates_of
 from backends.commands.sourcing import named
 from backends.domain.errors import BadInput
@@ -51,6 +51,7 @@ def add(add_command: AddCommand) -> None:
     command.add_argument("--mean", type=floats, help="per channel, of pixels scaled to 0..1")
     command.add_argument("--std", type=floats, help="per channel, of pixels scaled to 0..1")
     command.add_argument("--threads", type=int, default=0, help="to begin with")
+    add_device(command)
     command.add_argument("--no-stress", action="store_true", help="leave the stress run out")
     add_energy(command)
     add_gates(command)
@@ -77,15 +78,18 @@ def _optimize(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
 
 def _wanted(arguments: argparse.Namespace, job: Context) -> Optimization:
     from backends.actions.assess import assess
+    from backends.actions.devices import check_device
     from backends.actions.optimize import Optimization
     from backends.storage.paths import app_paths
 
     if arguments.model is None:
         raise BadInput("Which model?", "Name one, or a run that was cut off with --resume.")
     source = _with_data(assess(named(arguments.model, job), job), arguments)
-    choices = _choices(source, arguments, job)
+    choices, comparison = _choices(source, arguments, job), _comparison(source, arguments, job)
+    runners = (comparison.original.framework, *(choice.framework for choice in choices))
+    check_device(arguments.device, runners, job)
     folder = arguments.out or app_paths().artifacts
-    return Optimization(_comparison(source, arguments, job), choices, folder, arguments.depth)
+    return Optimization(comparison, choices, folder, arguments.depth)
 
 
 def _choices(source: SourceModel, arguments: argparse.Namespace, job: Context) -> tuple[Choice, ...]:
@@ -123,6 +127,7 @@ def _comparison(source: SourceModel, arguments: argparse.Namespace, job: Context
     usual = comparison_at(arguments.depth, source, job)
     return replace(
         usual,
+        device=arguments.device,
         threads=arguments.threads,
         preprocessing=preprocessing_of(source, arguments.data, arguments.mean, arguments.std),
         gates=gates_of(arguments),

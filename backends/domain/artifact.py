@@ -10,6 +10,7 @@ from backends.domain.model import ModelFormat, ModelKind, TensorContents
 from backends.domain.preprocessing import Preprocessing
 
 Option = str | int | float | bool
+CPU = "CPU"  # the device that every framework has
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Artifact:
 class LoadOptions:
     """How an artifact is opened. ``threads`` 0 means the physical cores of this machine."""
 
-    device: str = "CPU"
+    device: str = CPU
     threads: int = 0
     context: int = 1024
     options: Mapping[str, Option] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from backends.domain.artifact import Configuration
+from backends.domain.artifact import CPU, Configuration
 from backends.domain.energy import EnergyReading
 from backends.domain.gate import Finding, GateResult
 from backends.domain.hardware import Conditions, HardwareProfile
@@ -170,6 +170,7 @@ class RunSetup:
     grid: str = ""  # code of the grid that carbon was reckoned with
     calibration: DataFile | None = None
     choices: tuple[tuple[str, str], ...] = ()  # framework and precision, that an optimization tried
+    device: str = CPU  # on which all models ran
 
 
 @dataclass(frozen=True)

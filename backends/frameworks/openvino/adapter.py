@@ -33,6 +33,7 @@ from backends.frameworks.making import made_of, no_recipe, why_not_smaller  # no
 from backends.frameworks.openvino import account, decoder, weights  # noqa: E402
 from backends.frameworks.openvino.language import FIRST_LOGIT, OpenVinoLanguageSession  # noqa: E402
 from backends.frameworks.openvino.recipes import CORRECTIONS, Made, Maker, Work, maker  # noqa: E402
+from backends.frameworks.openvino.settings import settings_of  # noqa: E402
 from backends.frameworks.openvino.tensors import OpenVinoTensorSession  # noqa: E402
 from backends.frameworks.tokenizers import (  # noqa: E402
     copy_companions,
@@ -222,37 +223,11 @@ def _compile(model: Any, path: Path, options: LoadOptions, language: bool) -> An
             f"OpenVINO has no device “{options.device}” here.", f"Choose one of: {', '.join(known)}."
         )
     try:
-        return ov.Core().compile_model(model, device, _settings(options, device, language))
+        return ov.Core().compile_model(model, device, settings_of(options, device, language))
     except RuntimeError as error:
         raise BadInput(
             f"OpenVINO cannot run “{path}” on {device}: {_words(error)}", "Try another device or precision."
         ) from error
-
-
-def _settings(options: LoadOptions, device: str, language: bool) -> dict[str, Any]:
-    """On the CPU everything is computed and kept in FP32 unless the options say otherwise.
-
-    The plug-in's own choice is bfloat16 where the processor has AMX, and an 8-bit key/value cache: faster,
-    but another model than the one the other frameworks run. Activations of compressed layers are quantized as
-    the plug-in likes, as llama.cpp and ONNX Runtime do too.
-    """
-    wanted = options.options
-    settings: dict[str, Any] = {"PERFORMANCE_HINT": str(wanted["hint"]).upper()}
-    if device == "CPU":
-        settings["INFERENCE_NUM_THREADS"] = options.threads or physical_cores()
-        settings["INFERENCE_PRECISION_HINT"] = str(wanted.get("inference_precision", "f32"))
-        if language:
-            settings["KV_CACHE_PRECISION"] = str(wanted.get("kv_cache_precision", "f32"))
-        if "runtime_cache" in wanted:
-            settings["CPU_RUNTIME_CACHE_CAPACITY"] = wanted["runtime_cache"]
-    elif "inference_precision" in wanted:
-        settings["INFERENCE_PRECISION_HINT"] = str(wanted["inference_precision"])
-    named = {
-        "streams": "NUM_STREAMS",
-        "cache_folder": "CACHE_DIR",
-        "dynamic_quantization_group_size": "DYNAMIC_QUANTIZATION_GROUP_SIZE",
-    }
-    return settings | {key: wanted[name] for name, key in named.items() if name in wanted}
 
 
 def _details(compiled: Any, language: bool) -> tuple[str, ...]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from backends.actions.bench import opened_with
+from backends import cli
+from backends.actions import modes
+from backends.actions.opening import opened_with
 from backends.commands.adding import options_of
+from backends.commands.modes import _subject
 from backends.domain.artifact import Artifact, Configuration, LoadOptions
 from backends.domain.errors import BadInput
 from backends.domain.model import ModelFormat, ModelKind, TensorContents
+from backends.jobs.context import Context
 
 
 def configuration(framework: str, kind: ModelKind = ModelKind.LANGUAGE) -> Configuration:
@@ -46,3 +51,19 @@ def test_what_nobody_knows_is_refused(text: str, words: str) -> None:
 def test_an_option_of_language_models_is_none_of_an_image_models() -> None:
     with pytest.raises(BadInput, match="kv_cache_precision"):
         opened_with([configuration("openvino", ModelKind.VISION)], {"kv_cache_precision": "u8"})
+
+
+@pytest.mark.parametrize(
+    "words", [("sweep", "m", "--over", "threads"), ("sustained", "m"), ("llama-bench", "m")]
+)
+def test_the_other_measurements_open_with_them_too(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = configuration("llamacpp").artifact
+    profile = SimpleNamespace(profile=SimpleNamespace(context_length=512))
+    monkeypatch.setattr(modes, "assess", lambda path, job: profile)
+    monkeypatch.setattr(modes, "original", lambda source, job: opened)
+    monkeypatch.setattr(modes, "check_device", lambda *asked: None)
+    got = cli._parser().parse_args([*words, "--device", "CUDA0", "--load", "n_gpu_layers=8"])
+    subject = _subject(got, Context(lambda event: None))
+    assert subject.load == LoadOptions("CUDA0", 0, 512, {"n_gpu_layers": 8})

@@ -56,13 +56,15 @@ def settings_of_another_machine(tmp_path_factory: pytest.TempPathFactory) -> Ite
 def asked(draw: st.DrawFn, load: bool) -> tuple[Comparison, RunSetup]:
     depth = draw(st.sampled_from(sorted(DEPTHS)))
     threads = draw(st.integers(0, 64))
-    way = LoadOptions(threads=threads, options=draw(OPTIONS) if load else {})
+    device = draw(st.sampled_from(("CPU", "GPU.1", "CUDA0")))
+    way = LoadOptions(device, threads, options=draw(OPTIONS) if load else {})
     opened = tuple(Configuration(artifact(original=first), way) for first in (True, False))
     comparison = Comparison(
         source(),
         opened[0].artifact,
         (opened[1].artifact,),
         DEPTHS[depth],
+        device=device,
         threads=threads,
         task_limit=draw(st.none() | st.integers(1, 9999)),
         gates=with_thresholds(default_gates(), draw(THRESHOLDS)),
@@ -96,7 +98,7 @@ def parsed(record: RunRecord) -> Namespace:
 
 def assert_same(got: Namespace, comparison: Comparison, setup: RunSetup) -> None:
     assert DEPTHS[got.depth] == comparison.protocol
-    assert got.threads == comparison.threads
+    assert (got.device, got.threads) == (comparison.device, comparison.threads)
     assert gates_of(got) == comparison.gates
     assert (got.energy, got.grid) == (comparison.energy, comparison.grid)
     assert ((got.mean or ()), (got.std or ())) == (setup.mean, setup.std)
@@ -139,6 +141,9 @@ def test_no_command_where_each_was_opened_in_its_own_way() -> None:
     comparison = Comparison(source(), original, (made,), opened=opened)
     assert commands(record_of(comparison, setup_of(comparison))) == ()
     other = replace(opened[1], artifact=replace(made, framework="openvino"))
+    elsewhere = replace(opened[1], load=LoadOptions("GPU"))
+    mixed = replace(comparison, opened=(opened[0], elsewhere))
+    assert commands(record_of(mixed, setup_of(mixed))) == ()
     apart = replace(comparison, opened=(opened[0], other))
     assert parsed(record_of(apart, setup_of(apart))).load == ["flash_attn=true"]
 

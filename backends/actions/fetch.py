@@ -25,6 +25,7 @@ from backends.frameworks.installing.locks import locked
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import HUB_FETCH, HUB_PLAN, HubFetchRequest, HubPlanRequest, JobSpec
 from backends.sources.hub import PREFIX, parse
+from backends.sources.selection import several
 from backends.storage.files import PARTIAL, disk_error, write_text
 from backends.storage.owners import announce
 from backends.storage.paths import app_paths
@@ -39,7 +40,15 @@ def is_hub_name(text: str) -> bool:
 
 
 def plan(model: HubModel, job: JobContext, files: tuple[str, ...] = (), token: str = "") -> HubPlan:
-    """What a download would bring. Raises BadInput or JobFailed, each with a remedy."""
+    """What a download would bring. Raises BadInput (of several models, too) or JobFailed, with a remedy."""
+    found = look(model, job, files, token)
+    if found.choices:
+        raise several([one.name for one in found.choices])
+    return found
+
+
+def look(model: HubModel, job: JobContext, files: tuple[str, ...] = (), token: str = "") -> HubPlan:
+    """As :func:`plan`; of several models their choices are the answer."""
     job.emit(Started(f"Asking for {model.title}"))
     return run_job(JobSpec(HUB_PLAN, HubPlanRequest(model, files, token), ""), job)
 
@@ -59,12 +68,12 @@ def fetch(model: HubModel, job: JobContext, files: tuple[str, ...] = (), token: 
         place.use()
         job.emit(Log(f"{error.message} The copy that is here is used: commit {last.commit[:12]}."))
         return last
-    return bring(wanted, job, files, token)
+    return bring(wanted, job, token)
 
 
-def bring(wanted: HubPlan, job: JobContext, files: tuple[str, ...] = (), token: str = "") -> Fetched:
+def bring(wanted: HubPlan, job: JobContext, token: str = "") -> Fetched:
     """Download what :func:`plan` found; nothing is fetched where the same commit is here. Raises as fetch."""
-    place = _Place(app_paths().hub, wanted.model, files)
+    place = _Place(app_paths().hub, wanted.model, wanted.wanted)
     with locked(place.root / ".lock", job, "download"):
         place.use()
         there = place.whole(wanted)
@@ -167,4 +176,4 @@ def _opened(folder: Path, names: list[str]) -> Path:
     return folder if checkpoint or not models else folder / models[0]
 
 
-__all__ = ["bring", "fetch", "is_hub_name", "parse", "plan"]
+__all__ = ["bring", "fetch", "is_hub_name", "look", "parse", "plan"]

@@ -38,6 +38,8 @@ class HubPlan:
     commit: str
     files: tuple[HubFile, ...]
     left_out: tuple[str, ...] = ()  # files of the repository that the model does not need
+    wanted: tuple[str, ...] = ()  # the patterns that chose the weights
+    choices: tuple[HubFile, ...] = ()  # models, by their first file; a size is of all its files
 
     @property
     def size_bytes(self) -> int:

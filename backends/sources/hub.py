@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse
@@ -24,7 +24,7 @@ from backends.domain.hub import MAIN, HubFile, HubModel, HubPlan
 from backends.frameworks.base import JobContext
 from backends.frameworks.files import writing
 from backends.sources.connection import Interrupted, Server, wait
-from backends.sources.selection import CONFIG, checked_name, select
+from backends.sources.selection import CONFIG, checked_name, choices, select
 
 PREFIX = "hf:"
 CHUNK_BYTES = 2**20
@@ -50,7 +50,10 @@ def parse(text: str, revision: str = "") -> HubModel:
 
 
 def plan(server: Server, model: HubModel, job: JobContext, wanted: Sequence[str] = ()) -> HubPlan:
-    """Ask the server what ``model`` is now. Raises BadInput or JobFailed."""
+    """Ask the server what ``model`` is now. Raises BadInput or JobFailed.
+
+    Of several models, where no pattern says which is ``wanted``, the plan is empty but for its choices.
+    """
     revision = quote(model.revision, safe="")
     url = f"{server.endpoint}/api/models/{model.name}/revision/{revision}?blobs=true"
     listing = _patiently(lambda: _listing(server, url, model), job)
@@ -61,10 +64,25 @@ def plan(server: Server, model: HubModel, job: JobContext, wanted: Sequence[str]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise _strange(server)
     known = {checked_name(entry.get("rfilename")): entry for entry in entries}
+    several = {} if wanted else choices(tuple(known))
+    if several:
+        return HubPlan(model, commit, (), tuple(known), choices=_sized(several, known, server))
     chosen = select(tuple(known), wanted)
     files = tuple(_file(name, known[name], server) for name in chosen)
     ordered = sorted(files, key=lambda file: (file.name != CONFIG, file.size_bytes, file.name))
-    return HubPlan(model, commit, tuple(ordered), tuple(name for name in known if name not in chosen))
+    left_out = tuple(name for name in known if name not in chosen)
+    return HubPlan(model, commit, tuple(ordered), left_out, tuple(wanted))
+
+
+def _sized(
+    models: Mapping[str, Sequence[str]], known: Mapping[str, dict[str, Any]], server: Server
+) -> tuple[HubFile, ...]:
+    """The smallest first."""
+    sizes = {
+        first: sum(_file(name, known[name], server).size_bytes for name in names)
+        for first, names in models.items()
+    }
+    return tuple(HubFile(first, size) for first, size in sorted(sizes.items(), key=lambda one: one[::-1]))
 
 
 def download(

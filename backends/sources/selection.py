@@ -16,10 +16,11 @@ _COMPANIONS = (
     *("added_tokens.json", "vocab.json", "merges.txt", "vocab.txt", "chat_template.jinja", "README.md"),
     *("preprocessor_config.json", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "USE_POLICY.md"),
 )
-_WEIGHTS = (".safetensors", ".gguf", ".onnx", ".onnx_data", ".onnx.data")
+_OPENED = (".safetensors", ".gguf", ".onnx")
+_DATA = re.compile(r"\.(?:onnx[._]data(?:[._-]?\d+)?|data|weights?)$")  # of ONNX models, by their exporters
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}(?=\.)")
-_ALLOWED_SUFFIXES = (*_WEIGHTS, ".json", ".model", ".txt", ".jinja", ".md")
+_ALLOWED_SUFFIXES = (*_OPENED, ".json", ".model", ".txt", ".jinja", ".md")
 _MOST_SHOWN = 12
 
 
@@ -53,7 +54,7 @@ def select(names: Sequence[str], wanted: Sequence[str] = ()) -> tuple[str, ...]:
 
 def _usable(name: str) -> bool:
     """Never Python, never pickles: only formats that hold data and nothing else."""
-    return name in _COMPANIONS or name.endswith(_ALLOWED_SUFFIXES)
+    return name in _COMPANIONS or name.endswith(_ALLOWED_SUFFIXES) or _is_weights(name)
 
 
 def _companions(chosen: Sequence[str]) -> set[str]:
@@ -65,30 +66,59 @@ def _companions(chosen: Sequence[str]) -> set[str]:
 
 
 def _named(usable: Sequence[str], names: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    chosen = [name for name in usable if any(fnmatchcase(name, pattern) for pattern in wanted)]
-    if not any(name.endswith(_WEIGHTS) for name in chosen):
+    """What the patterns name, and the other files of the same models."""
+    chosen = [name for name in usable if any(name == one or fnmatchcase(name, one) for one in wanted)]
+    models = {_model(name) for name in chosen if _is_weights(name)}
+    found = [name for name in usable if name in chosen or (_is_weights(name) and _model(name) in models)]
+    if not any(name.endswith(_OPENED) for name in found):
         raise BadInput(
             f"No weights that can be used are called {', '.join(wanted)}.",
-            f"There are: {_listed(_weights(usable))}.",
+            f"There are: {_listed(list(filter(_is_weights, usable)))}.",
         )
-    return chosen
+    return found
 
 
 def _one_model(usable: Sequence[str], names: Sequence[str]) -> list[str]:
     """Safetensors with their configuration before GGUF before ONNX."""
-    checkpoint = _checkpoint(usable)
-    if checkpoint:
-        return checkpoint
-    for suffixes in ((".gguf",), (".onnx", ".onnx_data", ".onnx.data")):
-        found = [name for name in usable if name.endswith(suffixes)]
-        if found:
-            return _single(found)
+    found = {CONFIG: _checkpoint(usable)} if _checkpoint(usable) else _models(usable)
+    if len(found) > 1:
+        raise several(tuple(found))
+    if found:
+        return next(iter(found.values()))
     if any(name.endswith(_PICKLES) for name in names):
         raise BadInput(
             "This model has its weights as pickle files only, which can run code when read: refused.",
             "Choose a version of the model with safetensors, GGUF or ONNX files.",
         )
     raise BadInput("This repository holds no model that can be used.", "Check the name.")
+
+
+def choices(names: Sequence[str]) -> dict[str, list[str]]:
+    """Of a repository with several models each by its first file, with all of its files; else empty."""
+    usable = [name for name in names if _usable(name)]
+    found = {} if _checkpoint(usable) else _models(usable)
+    return found if len(found) > 1 else {}
+
+
+def several(names: Sequence[str]) -> BadInput:
+    """The refusal to guess which of the models, each named by its first file, is meant."""
+    return BadInput(
+        f"This repository holds {len(names)} models: {_listed(names)}.",
+        "Name the one you want with --file.",
+    )
+
+
+def _models(usable: Sequence[str]) -> dict[str, list[str]]:
+    """All GGUF, or else all ONNX models, each by its first file."""
+    for suffix in (".gguf", ".onnx"):
+        first: dict[str, str] = {}
+        for name in usable:
+            if name.endswith(suffix):
+                first.setdefault(_model(name), name)
+        if first:
+            weights = list(filter(_is_weights, usable))
+            return {name: [one for one in weights if _model(one) == model] for model, name in first.items()}
+    return {}
 
 
 def _checkpoint(usable: Sequence[str]) -> list[str]:
@@ -101,18 +131,16 @@ def _checkpoint(usable: Sequence[str]) -> list[str]:
     return [name for name in top if name.startswith("model-")] or top
 
 
-def _single(found: list[str]) -> list[str]:
-    models = {_SHARD.sub("", name).split(".onnx")[0] for name in found}
-    if len(models) > 1:
-        raise BadInput(
-            f"This repository holds {len(models)} models: {_listed(_weights(found))}.",
-            "Name the one you want with --file.",
-        )
-    return found
+def _is_weights(name: str) -> bool:
+    return name.endswith(_OPENED) or _DATA.search(name) is not None
 
 
-def _weights(names: Sequence[str]) -> list[str]:
-    return [name for name in names if name.endswith(_WEIGHTS)]
+def _model(name: str) -> str:
+    """The same for all numbered parts of a model, and for an ONNX file and the data it keeps outside.
+
+    Where the data lies is written in the file alone, which is not here yet: what begins alike is taken.
+    """
+    return _DATA.sub("", _SHARD.sub("", name)).removesuffix(".onnx")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -61,9 +61,7 @@ def test_one_card_is_open_at_a_time_and_none_at_first(page: ModelPage, qtbot) ->
 
 def test_size_and_files_are_seen_before_anything_is_downloaded(page: ModelPage, qtbot, monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(
-        ModelPage, "look_up", staticmethod(lambda name, token, job: asked.append((name, token)) or PLAN)
-    )
+    monkeypatch.setattr(ModelPage, "look_up", staticmethod(lambda *told: asked.append(told[:3]) or PLAN))
     hub = page.ways.hub
     page.ways.open_hub.click()
     assert not hub.look.isEnabled() and not hub.download.isVisible()
@@ -72,12 +70,38 @@ def test_size_and_files_are_seen_before_anything_is_downloaded(page: ModelPage, 
     assert hub.token.displayText() != TOKEN
     qtbot.keyClick(hub.name, Qt.Key.Key_Return)
     ended(qtbot, page)
-    assert asked == [("owner/name@v1", TOKEN)]
+    assert asked == [("owner/name@v1", "", TOKEN)]
     assert facts(page)["Download"] == "269\u00a0MB 2 files"
     assert facts(page)["Commit"] == "c0ffee000000"
     assert hub.download.isVisible()
     qtbot.keyClicks(hub.name, "x")  # another name: what is known is of the one before
     assert not hub.download.isVisible()
+
+
+def test_of_several_models_one_is_chosen_from_a_list(page: ModelPage, qtbot, monkeypatch) -> None:
+    models = (HubFile("m-q4.gguf", 400_000_000), HubFile("m-q8.gguf", 800_000_000))
+    several = HubPlan(PLAN.model, PLAN.commit, (), choices=models)
+
+    def look_up(name: str, file: str, token: str, job) -> HubPlan:
+        return replace(PLAN, files=models[1:], wanted=(file,)) if file else several
+
+    monkeypatch.setattr(ModelPage, "look_up", staticmethod(look_up))
+    hub = page.ways.hub
+    page.ways.open_hub.click()
+    assert not hub.table.isVisible()
+    hub.name.setText("owner/name")
+    hub.look.click()
+    ended(qtbot, page)
+    assert hub.table.isVisible() and "2 models" in hub.several.text()
+    assert not hub.download.isVisible() and not hub.facts.isVisible()
+    shown = [[hub.choices.index(row, column).data() for column in (0, 1)] for row in (0, 1)]
+    assert shown == [["m-q4.gguf", "400\u00a0MB"], ["m-q8.gguf", "800\u00a0MB"]]
+    hub.table.setCurrentIndex(hub.choices.index(1, 0))
+    qtbot.keyClick(hub.table, Qt.Key.Key_Return)
+    ended(qtbot, page)
+    assert hub.download.isVisible() and not hub.table.isVisible()
+    assert hub.plan is not None and hub.plan.wanted == ("m-q8.gguf",)
+    assert facts(page)["Files"] == "m-q8.gguf"
 
 
 def test_a_download_shows_how_far_it_is_and_ends_with_the_model(
@@ -115,7 +139,7 @@ def test_a_download_can_be_stopped(page: ModelPage, services, qtbot, monkeypatch
 
 
 def test_a_refusal_is_a_sentence_on_the_page(page: ModelPage, qtbot, monkeypatch) -> None:
-    def look_up(name: str, token: str, job) -> HubPlan:
+    def look_up(name: str, file: str, token: str, job) -> HubPlan:
         raise BadInput("owner/name is gated.", "Accept its terms.")
 
     monkeypatch.setattr(ModelPage, "look_up", staticmethod(look_up))

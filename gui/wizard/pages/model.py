@@ -108,8 +108,9 @@ class ModelPage(Page):
         self.set_state(status=status, busy=True, progress=True, fraction=None, actions=(self._stop,))
         self._job = self._services.runner.start(action, self._assessed, self._hear)
 
-    def _look_up(self, name: str, token: str) -> None:
-        self._begin(self.tr("Asking for {0}").format(name), lambda job: self.look_up(name, token, job))
+    def _look_up(self, name: str, file: str, token: str) -> None:
+        status = self.tr("Asking for {0}").format(name)
+        self._begin(status, lambda job: self.look_up(name, file, token, job))
 
     def _download(self, plan: HubPlan, token: str) -> None:
         status = self.tr("Downloading {0}").format(plan.model.name)

@@ -25,16 +25,16 @@ def read_model(path: Path, job: JobContext) -> SourceModel:
     return assess(path, job)
 
 
-def look_up(name: str, token: str, job: JobContext) -> HubPlan:
+def look_up(name: str, file: str, token: str, job: JobContext) -> HubPlan:
     from backends.actions import fetch
 
-    return fetch.plan(fetch.parse(name), job, token=token)
+    return fetch.look(fetch.parse(name), job, (file,) if file else (), token)
 
 
 def download(plan: HubPlan, token: str, job: JobContext) -> SourceModel:
     from backends.actions import fetch
 
-    return read_model(fetch.bring(plan, job, token=token).path, job)
+    return read_model(fetch.bring(plan, job, token).path, job)
 
 
 def make_shape(named: str, job: JobContext) -> SourceModel:

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backends.domain.hub import HubPlan
+from backends.domain.hub import HubFile, HubPlan
 from gui.models.cells import BarCell, LinkCell, TextCell
 from gui.models.table import Column, TableModel
 from gui.widgets import units
@@ -53,7 +53,7 @@ class Field(QLineEdit):
 class HubCard(Card):
     """A name, then what it would bring, then the download. The token stays in its field."""
 
-    asked = Signal(str, str)  # the name as it was typed, and the token
+    asked = Signal(str, str, str)  # the name as it was typed, the file that was chosen or "", and the token
     wanted = Signal(object, str)  # the HubPlan that was shown, and the token
 
     def __init__(self) -> None:
@@ -64,25 +64,44 @@ class HubCard(Card):
         self.look, self.download = QPushButton(self.tr("Look")), QPushButton(self.tr("Download"))
         self.download.setProperty("role", "primary")
         self.facts = FactGrid()
+        self.choices: TableModel[HubFile] = TableModel(self._columns())
+        self.several = label("", wrap=True)
+        self.table = Table(self.choices, max_rows=8)
+        self.table.setAccessibleName(self.tr("Models in this repository"))
+        self.table.link_activated.connect(lambda row, _: self._ask(self.choices.rows[row].name))
         text = self.tr(
             "Only the name is sent, and a token where there is one, which is not stored. Weights come as "
             "safetensors, GGUF or ONNX; pickles and Python code are refused."
         )
-        self.add(label(text, Role.NOTE, wrap=True)).add(self._line()).add(self.facts).end()
+        self.add(label(text, Role.NOTE, wrap=True)).add(self._line()).add(self.facts)
+        self.add(self.several).add(self.table).end()
         self.name.textChanged.connect(lambda: self.show_plan(None))
-        self.name.returnPressed.connect(self._ask)
-        self.look.clicked.connect(self._ask)
+        self.name.returnPressed.connect(lambda: self._ask())
+        self.look.clicked.connect(lambda: self._ask())
         self.download.clicked.connect(lambda: self.wanted.emit(self.plan, self.token.text().strip()))
         self.show_plan(None)
 
     def show_plan(self, plan: HubPlan | None) -> None:
         """``None``: nothing is known yet, or another name was typed."""
-        self.plan = plan
+        choices = plan.choices if plan is not None else ()
+        self.plan = None if choices else plan
         self.look.setEnabled(bool(self.name.text().strip()))
-        self.facts.setVisible(plan is not None)
-        self.download.setVisible(plan is not None)
-        if plan is not None:
-            self.facts.set_rows(self._rows(plan))
+        self.facts.setVisible(self.plan is not None)
+        self.download.setVisible(self.plan is not None)
+        self.several.setVisible(bool(choices))
+        self.table.setVisible(bool(choices))
+        self.choices.set_rows(choices)
+        self.several.setText(self.tr("This repository holds {0} models. Choose one.").format(len(choices)))
+        if self.plan is not None:
+            self.facts.set_rows(self._rows(self.plan))
+
+    def _columns(self) -> list[Column[HubFile]]:
+        tip = self.tr("Of all files that belong to it, as the server tells it.")
+        return [
+            Column(self.tr("File"), lambda file: TextCell(file.name, tip=file.name), stretch=True),
+            Column(self.tr("Size"), lambda file: TextCell(units.size(file.size_bytes), tip=tip), right=True),
+            Column("", lambda file: LinkCell(self.tr("Choose"), "choose"), width=88),
+        ]
 
     def _rows(self, plan: HubPlan) -> tuple[FactRow, ...]:
         files = self.tr("{0} files").format(len(plan.files))
@@ -96,9 +115,9 @@ class HubCard(Card):
             FactRow(self.tr("Commit"), "", tip, plan.commit[:12]),
         )
 
-    def _ask(self) -> None:
+    def _ask(self, file: str = "") -> None:
         if name := self.name.text().strip():
-            self.asked.emit(name, self.token.text().strip())
+            self.asked.emit(name, file, self.token.text().strip())
 
     def _line(self) -> QHBoxLayout:
         line = QHBoxLayout()

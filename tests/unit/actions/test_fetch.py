@@ -180,6 +180,30 @@ def test_one_of_several_models_is_opened_by_its_file(monkeypatch: pytest.MonkeyP
     assert q8.folder != q4.folder and not (q8.folder / "m-q4.gguf").exists()
 
 
+def test_the_models_to_choose_from_are_told_with_their_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {
+        "onnx/model.onnx": b"o" * 20,
+        "onnx/model.onnx_data": b"d" * 500,
+        "onnx/model.onnx_data_1": b"e" * 90,
+    }
+    files = {**parts, "onnx/model_q4.onnx": b"q" * 80, "README.md": b"words"}
+    with serving(Behaviour(files=files)) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        seen = fetch.look(MODEL, quiet())
+        assert seen.files == ()
+        assert [(one.name, one.size_bytes) for one in seen.choices] == [
+            ("onnx/model_q4.onnx", 80),
+            ("onnx/model.onnx", 610),
+        ]
+        chosen = fetch.look(MODEL, quiet(), ("onnx/model.onnx",))
+        here = fetch.bring(chosen, quiet())
+        again = fetch.fetch(MODEL, quiet(), ("onnx/model.onnx",))
+    assert here.path == here.folder / "onnx" / "model.onnx"
+    assert {name: (here.folder / name).read_bytes() for name in parts} == parts
+    assert not (here.folder / "onnx" / "model_q4.onnx").exists()
+    assert (again.folder, again.downloaded_bytes) == (here.folder, 0)
+
+
 def test_what_was_fetched_is_assessed_under_its_own_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

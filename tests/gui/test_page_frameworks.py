@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from backends.domain.errors import JobFailed
 from backends.domain.events import Log, Progress
@@ -13,7 +14,7 @@ from backends.frameworks import registry
 from backends.frameworks.base import Availability, Manifest
 from backends.frameworks.environments import EnvironmentStatus, State
 from gui.app import Services
-from gui.wizard.pages.frameworks import Actions, FrameworksPage
+from gui.wizard.pages.frameworks import NETWORK, Actions, FrameworksPage, Origin
 from tests.unit.samples import machine
 
 
@@ -25,6 +26,8 @@ class Desk:
         self.broken: set[str] = set()
         self.asked = 0
         self.changes: list[tuple[str, str]] = []
+        self.origins: list[Origin] = []
+        self.own: set[str] = set()
         self.wait = threading.Event()
         self.wait.set()
         self.error: Exception | None = None
@@ -40,8 +43,9 @@ class Desk:
         self.asked += 1
         return {m.name: self._answer(m.name) for m in registry.manifests()}
 
-    def change(self, verb: str, name: str, job) -> Availability:
+    def change(self, verb: str, name: str, origin: Origin, job) -> Availability:
         self.changes.append((verb, name))
+        self.origins.append(origin)
         job.emit(Progress(0.4, "Gathering packages", 30.0))
         job.emit(Log("Collecting olive-ai"))
         undo = job.token.on_cancel(self.wait.set)
@@ -59,12 +63,17 @@ class Desk:
             return EnvironmentStatus("", State.BASE)
         state = State.READY if manifest.name in self.installed else State.ABSENT
         state = State.BROKEN if manifest.name in self.broken else state
-        return EnvironmentStatus(manifest.environment, state, "not installed", download_bytes=360_000_000)
+        own = manifest.name in self.own
+        return EnvironmentStatus(
+            manifest.environment, state, "not installed", own=own, download_bytes=360_000_000
+        )
 
     def _answer(self, name: str) -> Availability:
         if name in self.installed:
             return Availability(name, True, "1.2", ("CPU", "GPU"))
-        return Availability(name, False, reason="not installed", remedy=f"Run “edgewright … {name}”.")
+        return Availability(
+            name, False, reason="not installed", remedy=f"Run “edgewright frameworks install {name}”."
+        )
 
 
 @pytest.fixture
@@ -120,6 +129,7 @@ def test_installing_asks_works_and_asks_all_anew(page: FrameworksPage, desk: Des
     assert "360" in yes[0]
     qtbot.waitUntil(lambda: page.state.status == "4 of 6 ready")
     assert desk.changes == [("install", "olive")]
+    assert desk.origins == [NETWORK]
     assert desk.asked == 2
     assert page.cards["olive"].buttons["remove"].isVisible()
 
@@ -175,6 +185,7 @@ def test_a_broken_environment_can_be_repaired(page: FrameworksPage, desk: Desk, 
     assert page.cards["mlx"].chip.text() == "needs repair"
     assert page.cards["mlx"].buttons["repair"].isVisible()
     assert facts(page, "mlx")["Why not"] == "Not installed"
+    assert "Remedy" not in facts(page, "mlx")  # it is the button
     page.want("mlx", "repair")
     qtbot.waitUntil(lambda: page.state.status == "4 of 6 ready")
 
@@ -196,3 +207,45 @@ def test_the_wizard_learns_of_a_new_framework(
     page.want("qnn", "install")
     qtbot.waitUntil(lambda: page.state.status == "4 of 6 ready")
     assert services.store.state.availability["qnn"].available
+
+
+@pytest.mark.parametrize(
+    ("way", "dialog", "answer", "origin"),
+    [
+        ("wheels", "getExistingDirectory", "/stick/wheels", Origin(wheels=Path("/stick/wheels"))),
+        ("python", "getOpenFileName", ("/mine/bin/python", ""), Origin(python=Path("/mine/bin/python"))),
+    ],
+)
+def test_other_ways_to_install(
+    page: FrameworksPage, desk: Desk, qtbot, monkeypatch, way, dialog, answer, origin
+) -> None:
+    card = page.cards["olive"]
+    assert card.more.isVisible() and all(action.isVisible() for action in card.ways.values())
+    monkeypatch.setattr(QFileDialog, dialog, lambda *_, **__: "" if way == "wheels" else ("", ""))
+    card.ways[way].trigger()
+    assert desk.changes == []
+    monkeypatch.setattr(QFileDialog, dialog, lambda *_, **__: answer)
+    card.ways[way].trigger()
+    qtbot.waitUntil(lambda: page.state.status == "4 of 6 ready")
+    assert (desk.changes, desk.origins) == ([("install", "olive")], [origin])
+    assert not card.more.isVisible()
+    assert not page.cards["llamacpp"].more.isVisible()
+
+
+def test_nothing_is_installed_into_a_python_of_ones_own(page: FrameworksPage, desk: Desk, qtbot) -> None:
+    desk.broken.add("mlx")
+    desk.own.add("mlx")
+    page.ask()
+    qtbot.waitUntil(lambda: not page.state.progress)
+    ways = page.cards["mlx"].ways
+    assert {way: action.isVisible() for way, action in ways.items()} == {"wheels": False, "python": True}
+
+
+def test_no_remedy_on_the_page_is_a_command(page: FrameworksPage, desk: Desk, qtbot) -> None:
+    desk.installed.clear()
+    desk.broken.update(("mlx", "qnn"))
+    page.ask()
+    qtbot.waitUntil(lambda: not page.state.progress)
+    shown = [row.value for card in page.cards.values() for row in card.facts.rows]
+    assert not [text for text in shown if "edgewright " in text or "--" in text]
+    assert facts(page, "llamacpp")["Remedy"] == "Install Edgewright again."

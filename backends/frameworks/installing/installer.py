@@ -90,7 +90,7 @@ def use_own(known: Environments, manifest: Manifest, interpreter: Path, job: Job
     if lacking:
         raise BadInput(
             f"“{chosen}” cannot run {manifest.title}: {'; '.join(lacking)}.",
-            f"Mend that, or let “edgewright frameworks install {manifest.name}” make an environment.",
+            f"Mend that, or install {manifest.title} in an environment of its own.",
         )
     folder = known.root / manifest.environment
     with _alone(known, manifest, job):

@@ -66,13 +66,13 @@ def explain(title: str, module: str, lines: Sequence[str], full: bool = False) -
     if _OFFLINE.search(text):
         return JobFailed(
             f"{title} could not be downloaded: the package index cannot be reached.",
-            "Check the connection, or name a folder of wheels with --find-links.",
+            "Check the connection, or install from a folder of wheels.",
             details,
         )
     if wanted:
         return JobFailed(
             f"{title} could not be installed: “{wanted[1]}” is not to be had for this Python and system.",
-            "A folder of wheels (--find-links) must hold every package of the requirements.",
+            "A folder of wheels must hold every package of the requirements.",
             details,
         )
     if _NO_ENSUREPIP.search(text):

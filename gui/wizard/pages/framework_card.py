@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
 
 from backends.frameworks import registry
 from backends.frameworks.base import Availability, Manifest
@@ -17,8 +18,10 @@ from gui.widgets.card import Card
 from gui.widgets.chip import Chip, DotLabel
 from gui.widgets.facts import FactGrid, FactRow
 from gui.widgets.text import Role, label
+from gui.wizard.pages.recommendation_words import COMMAND
 
 INSTALL, REPAIR, REMOVE = "install", "repair", "remove"
+WHEELS, PYTHON = "wheels", "python"  # other ways to install
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,16 @@ class FrameworkState:
             State.READY: (REMOVE,) if self.answer and self.answer.available else (REPAIR, REMOVE),
         }.get(self.status.state, ())
 
+    @property
+    def other_ways(self) -> tuple[str, ...]:
+        """Without the network. A Python of the user's own is never installed into."""
+        if not {INSTALL, REPAIR} & set(self.possible):
+            return ()
+        return (PYTHON,) if self.status.own else (WHEELS, PYTHON)
+
 
 class FrameworkCard(Card):
-    """``wanted`` carries the framework's name and what to do: install, repair or remove."""
+    """``wanted`` carries the framework's name and what to do: install, repair, remove, or another way."""
 
     wanted = Signal(str, str)
 
@@ -63,6 +73,9 @@ class FrameworkCard(Card):
         row.setSpacing(8)
         for button in self.buttons.values():
             row.addWidget(button)
+        self.more = QPushButton(self.tr("Other ways"))
+        self.ways = self._menu()
+        row.addWidget(self.more)
         row.addStretch(1)
         self.add(self.head).add(self.summary).add(self.facts)
         self.body.addStretch(1)
@@ -79,6 +92,11 @@ class FrameworkCard(Card):
             button.setVisible(verb in state.possible)
             button.setEnabled(not busy)
             button.setAccessibleName(f"{button.text()}: {title}")
+        for way, action in self.ways.items():
+            action.setVisible(way in state.other_ways)
+        self.more.setVisible(bool(state.other_ways))
+        self.more.setEnabled(not busy)
+        self.more.setAccessibleName(self.tr("Other ways to install {0}").format(title))
         self.buttons[REMOVE].setText(self.tr("Forget this Python") if state.status.own else self.tr("Remove"))
 
     def _show_head(self, title: str) -> None:
@@ -94,6 +112,18 @@ class FrameworkCard(Card):
             button.setProperty("role", "danger")
         button.clicked.connect(lambda: self.wanted.emit(self._name, verb))
         return button
+
+    def _menu(self) -> dict[str, QAction]:
+        menu = QMenu(self.more)
+        texts = {
+            WHEELS: self.tr("From a folder of wheels…"),
+            PYTHON: self.tr("Use a Python of your own…"),
+        }
+        ways = {way: menu.addAction(text) for way, text in texts.items()}
+        for way, action in ways.items():
+            action.triggered.connect(lambda _checked=False, way=way: self.wanted.emit(self._name, way))
+        self.more.setMenu(menu)
+        return ways
 
     def _chip(self, state: FrameworkState) -> tuple[str, Tone]:
         answer = state.answer
@@ -116,14 +146,20 @@ class FrameworkCard(Card):
             rows += [] if registry.is_tool(state.manifest) else self._told(answer)
         elif answer is not None and state.possible != (INSTALL,):
             rows.append(FactRow(self.tr("Why not"), _sentence(answer.reason)))
-            if answer.remedy:
-                rows.append(FactRow(self.tr("Remedy"), answer.remedy))
+            if remedy := self._remedy(state, answer.remedy):
+                rows.append(FactRow(self.tr("Remedy"), remedy))
         rows.append(FactRow(self.tr("Lives in"), self._place(state), state.manifest.isolation_reason))
         if state.possible == (INSTALL,) and status.disk_bytes:
             text = self.tr("{0} to download, {1} on disk")
             sizes = text.format(units.size(status.download_bytes), units.size(status.disk_bytes))
             rows.append(FactRow(self.tr("Takes"), sizes))
         return rows
+
+    def _remedy(self, state: FrameworkState, told: str) -> str:
+        """What a command would mend, the buttons do here."""
+        if COMMAND not in told:
+            return told
+        return "" if state.managed else self.tr("Install Edgewright again.")
 
     def _told(self, answer: Availability) -> list[FactRow]:
         return [

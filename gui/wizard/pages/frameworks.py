@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from backends.domain.events import Event, Failed, Log, Progress, Result
 from backends.frameworks import registry
@@ -19,11 +20,30 @@ from gui.widgets.flow import CardGrid
 from gui.widgets.log_view import LogView
 from gui.widgets.text import Role, label
 from gui.wizard.page import Page
-from gui.wizard.pages.framework_card import INSTALL, REMOVE, REPAIR, FrameworkCard, FrameworkState
+from gui.wizard.pages.framework_card import (
+    INSTALL,
+    PYTHON,
+    REMOVE,
+    REPAIR,
+    WHEELS,
+    FrameworkCard,
+    FrameworkState,
+)
 from gui.wizard.pages.turn import Turn
 
 if TYPE_CHECKING:
     from gui.app import Services
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an installation comes from, if not from the network."""
+
+    wheels: Path | None = None
+    python: Path | None = None
+
+
+NETWORK = Origin()
 
 
 @dataclass(frozen=True)
@@ -32,7 +52,7 @@ class Actions:
 
     availabilities: Callable[[JobContext], Mapping[str, Availability]]
     tool: Callable[[Manifest], Availability]  # asks no process
-    change: Callable[[str, str, JobContext], Availability]  # verb, name
+    change: Callable[[str, str, Origin, JobContext], Availability]  # verb, name
     status: Callable[[Manifest], EnvironmentStatus]
     sharing: Callable[[Manifest], tuple[str, ...]]
 
@@ -41,9 +61,9 @@ def real_actions() -> Actions:
     from backends.actions import environments
     from backends.actions.frameworks import availabilities, tool
 
-    def change(verb: str, name: str, job: JobContext) -> Availability:
+    def change(verb: str, name: str, origin: Origin, job: JobContext) -> Availability:
         if verb == INSTALL:
-            return environments.install(name, job)
+            return environments.install(name, job, origin.wheels, origin.python)
         return environments.repair(name, job) if verb == REPAIR else environments.remove(name, job)
 
     return Actions(availabilities, tool, change, environments.status, environments.sharing)
@@ -95,19 +115,25 @@ class FrameworksPage(Page):
             self._work(self.tr("Asking the frameworks"))
 
     def want(self, name: str, verb: str) -> None:
-        if self._job is None and self._confirmed(name, verb):
+        if self._job is not None:
+            return
+        if verb in (WHEELS, PYTHON):
+            origin = self._chosen(name, verb)
+            if origin is not None:
+                self.change(name, INSTALL, origin)
+        elif self._confirmed(name, verb):
             self.change(name, verb)
 
-    def change(self, name: str, verb: str) -> None:
+    def change(self, name: str, verb: str, origin: Origin = NETWORK) -> None:
         """As soon as nothing is measured: installing would disturb it."""
-        self.turn.take(lambda: self._change(name, verb))
+        self.turn.take(lambda: self._change(name, verb, origin))
 
-    def _change(self, name: str, verb: str) -> None:
+    def _change(self, name: str, verb: str, origin: Origin) -> None:
         self.clear_error()
         self.log.clear()
         self.log.show()
         self._job = self.turn.run(
-            lambda job: self._actions.change(verb, name, job), self._take_change, self._hear
+            lambda job: self._actions.change(verb, name, origin, job), self._take_change, self._hear
         )
         self._work(self.tr("Starting"))
 
@@ -177,6 +203,17 @@ class FrameworksPage(Page):
         status, shared = self._actions.status(manifest), self._actions.sharing(manifest)
         state = FrameworkState(manifest, status, answer, shared)
         self.cards[manifest.name].show_state(state, busy=self._job is not None)
+
+    def _chosen(self, name: str, way: str) -> Origin | None:
+        """``None``: no folder and no program was chosen after all."""
+        title = registry.manifest(name).title
+        if way == WHEELS:
+            asked = self.tr("Choose the folder with the wheels of {0}").format(title)
+            folder = QFileDialog.getExistingDirectory(self, asked)
+            return Origin(wheels=Path(folder)) if folder else None
+        asked = self.tr("Choose a Python that has the packages of {0}").format(title)
+        program, _ = QFileDialog.getOpenFileName(self, asked, options=QFileDialog.Option.DontResolveSymlinks)
+        return Origin(python=Path(program)) if program else None
 
     def _confirmed(self, name: str, verb: str) -> bool:
         manifest = registry.manifest(name)

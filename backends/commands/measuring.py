@@ -11,6 +11,7 @@ from backends import cli_text
 from backends.cli_run import run_text
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand, add_device, add_load, options_of
+from backends.commands.sourcing import named
 from backends.domain.errors import BadInput
 from backends.jobs.context import Context
 
@@ -78,8 +79,8 @@ def gates_of(arguments: argparse.Namespace) -> Gates:
     from backends.actions.repeating import USUAL
     from backends.optimization.gates import default_gates, with_thresholds
 
-    named = dict(_threshold(text) for text in arguments.gate if text != USUAL)
-    return with_thresholds(default_gates(), named) if USUAL in arguments.gate else chosen_gates(named)
+    given = dict(_threshold(text) for text in arguments.gate if text != USUAL)
+    return with_thresholds(default_gates(), given) if USUAL in arguments.gate else chosen_gates(given)
 
 
 def _threshold(text: str) -> tuple[str, float]:
@@ -106,7 +107,7 @@ def _bench(arguments: argparse.Namespace, job: Context) -> Any:
     if arguments.resume:
         return cli_text.run_document(resume(arguments.resume, job, history))
     record = bench(
-        arguments.artifact,
+        [named(artifact, job) for artifact in arguments.artifact],
         job,
         history,
         data=arguments.data,

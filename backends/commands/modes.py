@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends import cli_text
 from backends.commands.adding import AddCommand, add_device, add_load, options_of
+from backends.commands.sourcing import named
 from backends.jobs.context import Context
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _subject(arguments: argparse.Namespace, job: Context) -> Subject:
     from backends.actions.modes import subject_of
 
     return subject_of(
-        arguments.artifact,
+        named(arguments.artifact, job),
         job,
         arguments.threads,
         arguments.context,

@@ -12,6 +12,7 @@ from backends.codec import to_plain
 from backends.commands.adding import AddCommand
 from backends.domain.errors import BadInput
 from backends.jobs.context import Context
+from backends.storage.paths import resources
 
 
 def add(add_command: AddCommand) -> None:
@@ -36,11 +37,17 @@ def add(add_command: AddCommand) -> None:
 
 
 def named(model: Path, job: Context) -> Path:
-    """What a command was given: a path as it is; "hf:owner/name[@revision]" is fetched first."""
+    """What a command was given: a path as it is; "hf:owner/name[@revision]" is fetched first.
+
+    The name of a bundled model is its folder, unless something of that name is here.
+    """
     from backends.actions import fetch
 
     text = model.as_posix()
-    return fetch.fetch(fetch.parse(text), job).path if fetch.is_hub_name(text) else model
+    if fetch.is_hub_name(text):
+        return fetch.fetch(fetch.parse(text), job).path
+    bundled = resources() / "models" / model.name
+    return bundled if text == model.name and bundled.is_dir() and not model.exists() else model
 
 
 def _fetch(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from backends import cli_text
 from backends.cli_run import run_text
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand
+from backends.commands.sourcing import named
 from backends.domain.finetuning import FinetuneSettings
 from backends.jobs.context import Context
 
@@ -50,7 +51,7 @@ def _finetune(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
 
     names = FinetuneSettings.__dataclass_fields__
     settings = FinetuneSettings(**{name: getattr(arguments, name) for name in names})
-    source = assess(arguments.model, job)
+    source = assess(named(arguments.model, job), job)
     tuned = finetune(source, arguments.data, arguments.out, job, settings, arguments.dequantize)
     record = None
     if arguments.bench:

@@ -9,6 +9,7 @@ from typing import Any
 
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand
+from backends.commands.sourcing import named
 from backends.domain.errors import BadInput
 from backends.domain.model import SourceModel
 from backends.jobs.context import Context
@@ -71,7 +72,7 @@ def _source(arguments: argparse.Namespace, job: Context) -> SourceModel:
 
     if arguments.model is None:
         raise BadInput("Which model?", "Name a Hugging Face folder or an ONNX file.")
-    source = assess(arguments.model, job)
+    source = assess(named(arguments.model, job), job)
     return replace(source, calibration=arguments.calibration or source.calibration)
 
 

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from backends.actions import fetch
+from backends.commands.sourcing import named
+from backends.domain.hub import Fetched, HubModel
+from backends.jobs.context import Context
 from backends.sources.shapes import Shape, write_folder
+from backends.storage.paths import resources
 from tests.unit.cli.test_cli import check, run
 from tests.unit.sources.server import Behaviour, serving
 from tests.unit.sources.test_shapes import TINY
@@ -105,3 +110,51 @@ def test_what_is_no_shape(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert run(capsys, "shape", "Qwen2.5-0.5B")[0] == 2  # where to?
     assert run(capsys, "shape", str(tmp_path / "absent" / "config.json"), *out)[0] == 2
     assert not (tmp_path / "out").exists()
+
+
+MADE = ("--out", "made")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("assess", "MODEL"),
+        ("recommend", "MODEL"),
+        ("quantize", "MODEL", "--framework", "llamacpp", "--precision", "Q4_0", *MADE),
+        ("convert", "MODEL", "--to", "gguf", "--plan"),
+        ("optimize", "MODEL"),
+        ("bench", "MODEL"),
+        ("sweep", "MODEL", "--over", "threads"),
+        ("sustained", "MODEL"),
+        ("llama-bench", "MODEL"),
+        ("finetune", "MODEL", "--data", "lines.jsonl", *MADE),
+        ("olive", "plan", "MODEL"),
+    ],
+)
+def test_every_command_takes_a_model_of_the_hub(
+    words: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+    monkeypatch.chdir(tmp_path)
+
+    def bring(model: HubModel, job: Context) -> Fetched:
+        asked.append(model.name)
+        return Fetched(model, "c" * 40, tmp_path, tmp_path / "gone.gguf", 1)
+
+    monkeypatch.setattr(fetch, "fetch", bring)
+    code, _, err = run(capsys, *(word.replace("MODEL", "hf:owner/name") for word in words))
+    assert (code, asked) == (2, ["owner/name"])
+    assert "gone.gguf" in err
+
+
+def test_a_bundled_model_is_named_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    job, name = Context(lambda event: None), Path("edgewright-digits")
+    assert named(name, job) == resources() / "models" / "edgewright-digits"
+    assert named(tmp_path / name, job) == tmp_path / name
+    assert named(Path("edgewright-none"), job) == Path("edgewright-none")
+    name.mkdir()
+    assert named(name, job) == name

@@ -10,7 +10,7 @@ from pathlib import Path
 from backends.domain.artifact import Configuration
 from backends.domain.errors import FrameworkUnavailable
 from backends.frameworks import registry
-from backends.frameworks.base import JobContext
+from backends.frameworks.base import JobContext, Manifest
 from backends.frameworks.environments import Environments
 from backends.jobs.engine import RemoteEngine
 from backends.storage.paths import app_paths
@@ -30,15 +30,23 @@ def note_use(path: Path) -> None:
                 os.utime(root / path.relative_to(root).parts[0])
 
 
+def host(configuration: Configuration) -> Manifest:
+    """Of the framework in whose environment the configuration is opened."""
+    own = registry.manifest(configuration.artifact.framework)
+    return registry.manifest(own.host(configuration.load.options))
+
+
 def opener(job: JobContext) -> Callable[[Configuration], RemoteEngine]:
     """A function that opens a configuration in a process of its own, whose caller closes it."""
     known = environments()
 
     def open_engine(configuration: Configuration) -> RemoteEngine:
-        manifest = registry.manifest(configuration.artifact.framework)
+        manifest = host(configuration)
         missing = known.missing(manifest)
         if missing is not None:
-            raise FrameworkUnavailable(f"{manifest.title} is {missing.reason}.", missing.remedy)
+            guest = manifest.name != configuration.artifact.framework
+            needed = " It has what these load options need." if guest else ""
+            raise FrameworkUnavailable(f"{manifest.title} is {missing.reason}.{needed}", missing.remedy)
         note_use(configuration.artifact.path)
         return RemoteEngine(configuration, job, known.runtime(manifest))
 

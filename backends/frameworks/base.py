@@ -82,6 +82,14 @@ class Manifest:
     acceleration: tuple[Knob, ...] = ()  # what is worth trying, in this order
     options: tuple[OptionSpec, ...] = ()  # of quantizing
     load_options: tuple[OptionSpec, ...] = ()  # of opening what was made
+    guests: Mapping[str, str] = field(
+        default_factory=dict
+    )  # "option=value" -> framework in whose environment
+
+    def host(self, opened_with: Mapping[str, Option]) -> str:
+        """The framework in whose environment a session with these options runs: its own, but for guests."""
+        asked = (f"{name}={value}" for name, value in opened_with.items())
+        return next((self.guests[one] for one in asked if one in self.guests), self.name)
 
     def precision(self, name: str) -> PrecisionSpec | None:
         """The precision of this name, letter case ignored."""

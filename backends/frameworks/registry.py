@@ -83,6 +83,7 @@ def read_manifest(folder: Path) -> Manifest:
         acceleration=tuple(_knob(entry) for entry in data.get("acceleration", ())),
         options=tuple(_option(entry) for entry in data.get("options", ())),
         load_options=tuple(_option(entry) for entry in data.get("load_options", ())),
+        guests=data.get("guests", {}),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from backends.actions.engines import host
 from backends.domain.artifact import Artifact, Configuration, LoadOptions
 from backends.domain.events import Event
 from backends.domain.model import ModelFormat, ModelKind
@@ -126,8 +127,8 @@ def engine() -> Engine:
     @contextmanager
     def opened(artifact: Artifact, job: Context | None = None, **load: object) -> Iterator[RemoteEngine]:
         options = LoadOptions(**{"threads": 1, "context": CONTEXT_TOKENS, **load})  # type: ignore[arg-type]
-        runtime = runtime_of(registry.manifest(artifact.framework))
-        with open_engine(Configuration(artifact, options), job or quiet(), runtime) as handle:
+        configuration = Configuration(artifact, options)
+        with open_engine(configuration, job or quiet(), runtime_of(host(configuration))) as handle:
             yield handle
 
     return opened

@@ -233,7 +233,6 @@ def test_every_operator_is_told_by_its_provider(engine: Engine, tmp_path: Path) 
 
 def test_the_generator_agrees_with_the_session(optimize: Optimize, engine: Engine) -> None:
     """The bundled model, as it is and at 4 bits, through onnxruntime-genai and without it."""
-    pytest.importorskip("onnxruntime_genai", reason="onnxruntime-genai is not installed here")
     path = ROOT / "resources" / "models" / "edgewright-lm" / "onnx" / "model.onnx"
     for made in (original("onnxruntime", path, LANGUAGE), optimize("onnxruntime", path, LANGUAGE, "INT4")):
         with engine(made) as handle:
@@ -255,7 +254,6 @@ def test_the_bundled_models_own_shapes_do_not_hinder(optimize: Optimize, engine:
 
 
 def test_the_generator_needs_its_configuration(engine: Engine, tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime_genai", reason="onnxruntime-genai is not installed here")
     model = original("onnxruntime", onnx_models.language_onnx(tmp_path), LANGUAGE)
     with (
         pytest.raises(BadInput, match=r"genai_config\.json"),

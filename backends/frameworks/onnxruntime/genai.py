@@ -107,7 +107,7 @@ def _library() -> Any:
     except ImportError as error:
         raise FrameworkUnavailable(
             f"onnxruntime-genai is not installed: {error}.",
-            "Install it with “pip install edgewright[convert]”, or leave the option “generator” out.",
+            "Repair Olive, in whose environment it lives, or leave the option “generator” out.",
         ) from error
     return onnxruntime_genai
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from backends.cli_text import figure, table
+from backends.cli_text import figure, table, wrapped
 from backends.codec import from_plain
 from backends.domain.gate import GateResult, Verdict
 from backends.domain.metric import Interval
@@ -16,7 +15,6 @@ from backends.reporting import words
 from backends.reporting.account import label_of
 from backends.reporting.figures import compared, rates_of
 
-WIDTH = 110  # columns
 _ORDER = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED, Verdict.PASS)
 
 
@@ -32,19 +30,6 @@ def run_parts(document: Any, record: RunRecord) -> list[str]:
     details = [_details(one, record) for one in record.results]
     found = [_at_a_glance(document["configurations"]), _ratios(record), *details, _notes(record)]
     return [part for part in found if part]
-
-
-def wrapped(text: str, indent: str = "  ", hanging: str | None = None) -> str:
-    """``hanging``: what the second and later lines begin with; as the first without it."""
-    filled = textwrap.fill(  # a no-break space keeps a figure and its unit on one line
-        text,
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent if hanging is None else hanging,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return filled.replace("\u00a0", " ")
 
 
 def _at_a_glance(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TextIO
 
 from backends.codec import to_plain
@@ -15,6 +16,7 @@ from backends.domain.result import ConfigurationResult, RunRecord
 
 PROGRESS_EVERY_S = 1.0
 _COUNTERS = re.compile(r"\d+")  # “sample 7 of 200” says nothing newer than “sample 6 of 200”
+WIDTH = 100  # columns of every text for people
 
 
 class ProgressPrinter:
@@ -139,6 +141,26 @@ def fields(document: Any, indent: str = "") -> str:
         else:
             lines.append(f"{indent}{name}: {value}")
     return "\n".join(lines)
+
+
+def wrapped(text: str, indent: str = "  ", hanging: str | None = None) -> str:
+    """``hanging``: what the second and later lines begin with; as the first without it."""
+    filled = textwrap.fill(  # a no-break space keeps a figure and its unit on one line
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent if hanging is None else hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return filled.replace("\u00a0", " ")
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> str:
+    """A name and its value a line; values stand in one column, and long ones go on there."""
+    shown = [(name, value) for name, value in rows if value]
+    column = max((len(name) for name, _ in shown), default=0) + 2
+    return "\n".join(wrapped(f"{name + ':':<{column}}{value}", "", " " * column) for name, value in shown)
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

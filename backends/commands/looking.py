@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backends import cli_text
+from backends.cli_views import assess_text, detect_text, recommend_text
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand
 from backends.commands.sourcing import named
@@ -15,12 +14,14 @@ from backends.jobs.context import Context
 
 
 def add(add_command: AddCommand) -> None:
-    detect = add_command("detect", _detect, "what is in this machine, and what can be used of it")
+    detect = add_command(
+        "detect", _detect, "what is in this machine, and what can be used of it", detect_text
+    )
     detect.add_argument("--fresh", action="store_true", help="measure bandwidth and arithmetic again")
-    assess = add_command("assess", _assess, "what a model is, and which frameworks take it")
+    assess = add_command("assess", _assess, "what a model is, and which frameworks take it", assess_text)
     assess.add_argument("model", type=Path)
     recommend = add_command(
-        "recommend", _recommend, "frameworks and precisions for a model, ranked with reasons", _recommend_text
+        "recommend", _recommend, "frameworks and precisions for a model, ranked with reasons", recommend_text
     )
     recommend.add_argument("model", type=Path)
     recommend.add_argument("--target", default="this", help="this, android, ios, intel_server, …")
@@ -56,22 +57,3 @@ def _recommend(arguments: argparse.Namespace, job: Context) -> Any:
     source = assess(named(arguments.model, job), job)
     found = detect(job)
     return to_plain(recommend_for(source, found.hardware, found.availability, target=arguments.target))
-
-
-def _recommend_text(document: Any) -> str:
-    header = ["candidate", "MB", "expected quality", "expected tok/s", "reasons"]
-    rows = [_candidate_row(c) for c in document["candidates"] if c["headline"]]
-    out = [f"{entry['title']}: {entry['reason']}. {entry['remedy']}" for entry in document["ruled_out"]]
-    return "\n".join([document["rule_text"], cli_text.table(header, rows), *out])
-
-
-def _candidate_row(candidate: Mapping[str, Any]) -> list[str]:
-    low, high = candidate["expected_quality"]
-    decode = candidate["decode"]
-    return [
-        f"{candidate['title']} {candidate['precision']}" + (" *" if candidate["recommended"] else ""),
-        f"{candidate['fit']['weight_bytes'] / 1e6:.1f}",
-        f"{low:.0%}–{high:.0%}" if (low, high) != (0.0, 1.0) else "not known",
-        f"{decode['low']:.0f}–{decode['high']:.0f}" if decode else "not predicted",
-        " ".join(candidate["reasons"]),
-    ]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from backends.cli_text import wrapped
+from backends.cli_views import artifact_text, sameness
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand, options_of
 from backends.commands.sourcing import named
@@ -15,7 +17,7 @@ from backends.jobs.context import Context
 
 
 def add(add_command: AddCommand) -> None:
-    quantize = add_command("quantize", _quantize, "make a model smaller in one framework")
+    quantize = add_command("quantize", _quantize, "make a model smaller in one framework", _quantize_text)
     quantize.add_argument("model", type=Path)
     quantize.add_argument("--framework", required=True)
     quantize.add_argument("--precision", required=True)
@@ -49,6 +51,12 @@ def _quantize(arguments: argparse.Namespace, job: Context) -> Any:
     options = options_of(arguments.option)
     made = quantize(source, arguments.framework, arguments.precision, arguments.out, job, options)
     return to_plain(made)
+
+
+def _quantize_text(document: Any) -> str:
+    from backends.actions.artifacts import size_of
+
+    return artifact_text(document, size_of(Path(document["source"])))
 
 
 def _convert(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
@@ -94,11 +102,4 @@ def _convert_text(document: Any) -> str:
 
 def _proof(artifact: Mapping[str, Any]) -> list[str]:
     lines = [f"{artifact['path']} ({artifact['size_bytes'] / 1e6:,.1f} MB)"]
-    for found in artifact["sameness"]:
-        agreement = found["top1_agreement"]
-        same = "" if agreement is None else f"top-1 agreement {agreement:.1%}, "
-        tokens = {True: ", same tokens", False: ", other tokens", None: ""}[found["same_tokens"]]
-        lines.append(
-            f"  {found['compared']}: {same}largest difference {found['max_abs_difference']:.2g}{tokens}"
-        )
-    return lines
+    return [*lines, *(wrapped(sentence, "  ", "      ") for sentence in sameness(artifact))]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends import cli_text
-from backends.cli_run import run_text, wrapped
+from backends.cli_run import run_text
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand, add_device
 from backends.commands.measuring import add_energy, add_gates, floats, gates_of
@@ -161,7 +161,7 @@ def _text(document: Any) -> str:
     lines = [first]
     for stage in document["stages"]:
         lines += ["", f"{stage['name']}: {stage['verdict']}{_what(stage)}"]
-        lines += [wrapped(sentence) for sentence in stage["evidence"]]
+        lines += [cli_text.wrapped(sentence) for sentence in stage["evidence"]]
     lines += ["", rest]
     lines += [f"{name}: {document[name]}" for name in ("report", "certificate") if document[name]]
     return "\n".join(lines)

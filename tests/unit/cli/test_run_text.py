@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from backends.cli_run import WIDTH, run_text
-from backends.cli_text import run_document
+from backends.cli_run import run_text
+from backends.cli_text import WIDTH, run_document
 from backends.domain.gate import Verdict
 from backends.domain.result import RunRecord
 from tests.unit.reporting.made_up import made_up_run

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends import cli_text
+from backends.cli_modes import mode_text
 from backends.cli_run import run_text
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand, add_device, add_load, options_of
@@ -173,7 +174,7 @@ def _history_text(document: Any) -> str:
     if "configurations" in document:
         return run_text(document)
     if "runs" not in document:
-        return cli_text.fields(document)
+        return mode_text(document)
     rows = [
         [run["run_id"], run["started_at"], run["model"], run["state"], str(run["configurations"])]
         for run in document["runs"]

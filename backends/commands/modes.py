@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends import cli_text
+from backends.cli_modes import bench_text, sustained_text, sweep_text
 from backends.commands.adding import AddCommand, add_device, add_load, options_of
 from backends.commands.sourcing import named
 from backends.jobs.context import Context
@@ -99,60 +98,3 @@ def _llama_bench(arguments: argparse.Namespace, job: Context) -> Any:
         arguments.repetitions,
         arguments.delay,
     )
-
-
-def sweep_text(document: Any) -> str:
-    """A row a step; rates with their intervals."""
-    metric = document["metric"]
-    rows = [_sweep_row(point, metric) for point in document["points"]]
-    header = [document["over"], metric, "95 % interval", "prefill", "p50 ms"]
-    lines = [f"{document['label']}, {document['id']}", cli_text.table(header, rows), document["advice"]]
-    lines += [f"{one['title']}: {one['evidence']} {one['suggestion']}" for one in document["diagnosis"]]
-    flags = {flag for point in document["points"] for flag in point["flags"]}
-    lines += [f"Disturbed: {flag}" for flag in sorted(flags)]
-    return "\n".join(lines)
-
-
-def _sweep_row(point: Mapping[str, Any], metric: str) -> list[str]:
-    if point["failure"]:
-        return [str(point["value"]), "", "", "", point["failure"]]
-    rates = point["rates"]
-    main, prefill = rates[metric], rates.get("prefill_tokens_per_s")
-    times = rates.get("gap_p50_s") or rates.get("latency_p50_s")
-    return [
-        str(point["value"]),
-        f"{main['estimate']:.1f}",
-        f"{main['low']:.1f} to {main['high']:.1f}" if main["samples"] > 1 else "one reading",
-        f"{prefill['estimate']:.0f}" if prefill else "",
-        f"{times['estimate'] * 1e3:.2f}" if times else "",
-    ]
-
-
-def sustained_text(document: Any) -> str:
-    burst, last = document["burst"], document["last_minute"]
-    lines = [
-        f"{document['label']}, {document['id']}",
-        f"burst:       {burst['estimate']:.1f} ({burst['low']:.1f} to {burst['high']:.1f})",
-        f"last minute: {last['estimate']:.1f} ({last['low']:.1f} to {last['high']:.1f})",
-        f"kept:        {document['kept']:.0%} of {document['metric']}",
-    ]
-    told = (
-        ("throttled", document["throttled"]),
-        ("temperature", document["temperature_rise_celsius"]),
-        ("frequency", document["frequency_change_hz"]),
-    )
-    flags = document.get("flags", ())  # those of early documents were not looked for
-    lines += [f"disturbed: {len(flags)} times, first {flags[0]}"] if flags else []
-    lines += [f"{name}: {'this system does not tell' if v is None else v}" for name, v in told]
-    return "\n".join(lines)
-
-
-def bench_text(document: Any) -> str:
-    """llama-bench's own table, in Markdown as it prints it."""
-    rows = [
-        f"| {one['model']} | {one['size'] / 2**20:.2f} MiB | {one['params'] / 1e6:.2f} M | {one['backend']} "
-        f"| {one['threads']} | {one['test']} | {one['avg_ts']:.2f} ± {one['stddev_ts']:.2f} |"
-        for one in document["tests"]
-    ]
-    head = "| model | size | params | backend | threads | test | t/s |"
-    return "\n".join([f"{document['definition']}, {document['id']}", head, "|" + " --- |" * 7, *rows])

@@ -13,6 +13,8 @@ from backends import cli
 from backends.actions.modes import subject_of
 from backends.actions.sustained import run_sustained
 from backends.benchmarking.clock import RealClock
+from backends.cli_modes import mode_text
+from backends.cli_text import WIDTH
 from backends.jobs.context import Context
 from backends.storage.history import History
 from backends.storage.paths import HOME_VARIABLE, app_paths, resources
@@ -38,7 +40,15 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     code = cli.main([*words, "--json"])
     out, err = capsys.readouterr()
     assert code == 0, err
-    return check(words[0], json.loads(out))
+    return told(check(words[0], json.loads(out)))
+
+
+def told(document: Any) -> Any:
+    """The same document; its text for people fits the terminal and holds no program's words."""
+    text = mode_text(document)
+    assert document["id"] in text and max(map(len, text.splitlines())) <= WIDTH
+    assert not any(word in text for word in ("None", "True", "False"))
+    return document
 
 
 def test_sweep_over_threads_advises_and_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +109,7 @@ def test_sustained() -> None:
     history = History(app_paths().history)
     subject = subject_of(Path(DIGITS), Context(lambda event: None))
     found = run_sustained(subject, 5000.0, history, Hasty(), lambda pids: lambda: CALM)
-    document = check("sustained", found)
+    document = told(check("sustained", found))
     assert document["metric"] == "inferences_per_s" and document["kept"] > 0
     assert document["throttled"] is False and len(document["readings"]) >= 3
     assert [one.kind for one in history.documents()] == ["sustained"]

@@ -35,7 +35,8 @@ EVERY_FRAMEWORK = [
     ("onnxruntime", "INT8_DYNAMIC"),
     ("openvino", "INT8_PTQ"),
     ("openvino", "INT8"),
-    ("olive", "INT8_DYNAMIC"),  # its static pass fails on biases of old opsets
+    ("olive", "INT8_STATIC"),
+    ("olive", "INT8_DYNAMIC"),
     ("qnn", "A16W8"),
 ]
 

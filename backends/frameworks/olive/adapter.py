@@ -36,7 +36,13 @@ from backends.frameworks.base import (
 from backends.frameworks.children import run_module
 from backends.frameworks.files import writing
 from backends.frameworks.olive import auto, catalogue, checking, searching, trials, workflows
-from backends.frameworks.onnx.graphs import model_bytes, read_model, why_not_smaller, write_model
+from backends.frameworks.onnx.graphs import (
+    model_bytes,
+    raise_opset,
+    read_model,
+    why_not_smaller,
+    write_model,
+)
 from backends.frameworks.onnx.opening import ONLY_LOOKING, inference_session, open_artifact
 from backends.frameworks.onnx.rotary import take_rotary_out
 from backends.frameworks.onnx.tensors import specs
@@ -85,7 +91,9 @@ class OliveAdapter:
         job.emit(Started(f"Running Olive: {' → '.join(passes)}"))
         target = request.output / "model.onnx"
         with _scratch(request.output) as scratch, writing(request.output):
-            start = _as_onnx(request, plan, scratch, job)
+            start, note = _at_opset(_as_onnx(request, plan, scratch, job), plan, scratch)
+            if note:
+                plan = workflows.without_axes(plan)
             places = workflows.Places(
                 start.source.resolve(),
                 scratch / "output",
@@ -93,10 +101,10 @@ class OliveAdapter:
                 _samples(start, plan, scratch),
                 _evaluation(request, start.source, plan, scratch),
             )
-            _run(workflows.filled(plan, places), searching.steps(plan), scratch, job)
+            plan = _run_either(plan, places, scratch, job)
             kept = _keep(request, plan, places.output)
             _collect(kept.model if kept and kept.model else _only_model(places.output), target)
-        warnings = (*notes, *_finish(request, target))
+        warnings = (*notes, *((note,) if note else ()), *_finish(request, target))
         (request.output / WORKFLOW).write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
         options: dict[str, Option] = {"passes": ", ".join(passes), "workflow_file": WORKFLOW}
         if (request.output / TRIALS).is_file():
@@ -215,6 +223,39 @@ def _as_onnx(
     places = workflows.Places(request.source.resolve(), built / "output", built / "cache")
     _run(workflows.filled(build, places), 1, built, job)
     return replace(request, source=_only_model(places.output), source_format=ModelFormat.ONNX)
+
+
+def _at_opset(
+    request: OptimizeRequest, plan: workflows.Workflow, scratch: Path
+) -> tuple[OptimizeRequest, str]:
+    """The request for a model whose operators know scales per channel, or a sentence on why it is not."""
+    if request.source_format is not ModelFormat.ONNX or not workflows.quantizes_tensors(plan):
+        return request, ""
+    before = read_model(request.source)[1]
+    model, note = raise_opset(before)
+    if model is before:
+        return request, note
+    raised = scratch / "raised" / "model.onnx"
+    raised.parent.mkdir()
+    write_model(model, raised, beside=False)
+    return replace(request, source=raised), note
+
+
+def _run_either(
+    plan: workflows.Workflow, places: workflows.Places, scratch: Path, job: JobContext
+) -> workflows.Workflow:
+    """The workflow that came to an end: widening weights for INT32 biases breaks on biases of odd shapes."""
+    steps = searching.steps(plan)
+    try:
+        _run(workflows.filled(plan, places), steps, scratch, job)
+    except JobFailed:
+        other = workflows.without_widening(plan)
+        if other == plan or searching.is_search(plan):
+            raise
+        job.emit(Log("Olive made no model; once more without adjusting weights to INT32 biases"))
+        _run(workflows.filled(other, places), steps, scratch, job)
+        return other
+    return plan
 
 
 def _evaluation(

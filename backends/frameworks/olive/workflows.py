@@ -22,6 +22,8 @@ SOURCE, OUTPUT, CACHE = "{source}", "{output}", "{cache}"
 SAMPLES, EVALUATION, READER = "{samples}", "{evaluation}", "{reader}"
 HF, ONNX = "HfModel", "ONNXModel"
 CALIBRATION = "calibration"
+STATIC, DYNAMIC = "OnnxStaticQuantization", "OnnxDynamicQuantization"
+WIDENING = "QDQDisableWeightAdjustForInt32Bias"  # ONNX Runtime's, since 1.21
 READER_FILE = Path(__file__).with_name("olive_side.py")
 METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 
@@ -113,6 +115,30 @@ def pass_types(made: Workflow) -> tuple[str, ...]:
     return tuple(str(name) for name in types)
 
 
+def quantizes_tensors(made: Workflow) -> bool:
+    """Whether one of its passes is ONNX Runtime's own quantization, static or dynamic."""
+    return any(name in (STATIC, DYNAMIC) for name in pass_types(made))
+
+
+def without_axes(made: Workflow) -> Workflow:
+    """With one scale a tensor, as operators of old opsets know no axis."""
+    return _changed(made, (STATIC, DYNAMIC), {"per_channel": False})
+
+
+def without_widening(made: Workflow) -> Workflow:
+    """With weights left as they are where an INT32 bias would overflow."""
+    return _changed(made, (STATIC,), {"extra_options": {WIDENING: True}})
+
+
+def _changed(made: Workflow, types: tuple[str, ...], settings: Workflow) -> Workflow:
+    def of(one: Any) -> Any:
+        if isinstance(one, list):
+            return [of(inner) for inner in one]
+        return {**one, **settings} if one.get("type") in types else one
+
+    return {**made, "passes": {name: of(group) for name, group in made["passes"].items()}}
+
+
 def _passes(
     kind: ModelKind, precision: str, from_folder: bool, options: Mapping[str, Option]
 ) -> dict[str, Any] | None:
@@ -136,7 +162,7 @@ def _passes(
             "INT8": {"quantize": {**blocks, "bits": 8}},
         }.get(precision)
     return {
-        "INT8_DYNAMIC": {"quantize": {"type": "OnnxDynamicQuantization", "precision": "int8"}},
+        "INT8_DYNAMIC": {"quantize": {"type": DYNAMIC, "precision": "int8"}},
         "INT8_STATIC": {"quantize": _static(options)},
         "FP16": half,
     }.get(precision)
@@ -147,7 +173,7 @@ def _static(options: Mapping[str, Option]) -> dict[str, Any]:
     if method not in METHODS:
         raise BadInput(f"There is no calibration “{method}”.", f"Choose one of: {', '.join(METHODS)}.")
     return {
-        "type": "OnnxStaticQuantization",
+        "type": STATIC,
         "data_config": CALIBRATION,
         "precision": "int8",
         "activation_type": "uint8",

@@ -50,6 +50,21 @@ def test_paths_come_in_when_it_is_run(tmp_path: Path) -> None:
     assert workflows.READER_FILE.is_file()
 
 
+def test_what_old_models_cannot_take_is_left_out_of_the_quantization_alone() -> None:
+    made = workflows.workflow(request(ONNX, VISION, "INT8_STATIC"))
+    assert workflows.quantizes_tensors(made)
+    assert made["passes"]["quantize"]["per_channel"] is True
+    assert workflows.without_axes(made)["passes"]["quantize"]["per_channel"] is False
+    widened = workflows.without_widening(made)["passes"]["quantize"]
+    assert widened == made["passes"]["quantize"] | {"extra_options": {workflows.WIDENING: True}}
+    half = workflows.workflow(request(ONNX, VISION, "FP16"))
+    assert not workflows.quantizes_tensors(half)
+    assert workflows.without_axes(half) == workflows.without_widening(half) == half
+    several = {**made, "passes": {"one": [made["passes"]["quantize"], half["passes"]["half"]]}}
+    first, second = workflows.without_axes(several)["passes"]["one"]
+    assert (first["per_channel"], second) == (False, half["passes"]["half"])
+
+
 def test_the_catalogue_says_what_suits(tmp_path: Path) -> None:
     entry = {"supported_accelerators": ["cpu"], "supported_precisions": ["int8"]}
     passes = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -39,6 +42,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 }
 _OTHER_SENSES = ("vision_config", "audio_config", "vision_tower", "speech_config", "image_token_id")
 _MAKES_TEXT = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+_ENCODES = ("encoder_layers", "num_decoder_layers", "decoder_ffn_dim")  # only encoder-decoders have these
 _SEES = ("ForImageClassification", "ForObjectDetection", "ForSemanticSegmentation", "ForDepthEstimation")
 
 
@@ -95,6 +99,33 @@ def kind(config: Mapping[str, Any]) -> ModelKind:
 def is_multimodal(config: Mapping[str, Any]) -> bool:
     """Whether the model takes images or sound beside text."""
     return any(config.get(key) for key in _OTHER_SENSES)
+
+
+@cache
+def text_types() -> frozenset[str]:
+    """The model types of ``resources/rules/text_models.toml``."""
+    table = tomllib.loads((files("resources") / "rules" / "text_models.toml").read_text(encoding="utf-8"))
+    return frozenset(table["transformers"]) | frozenset(table["mlx_lm"])
+
+
+def refuse_what_is_no_decoder(config: Mapping[str, Any], path: Path) -> None:
+    """Raise BadInput for a model that makes text, but not as a decoder that is run alone."""
+    name = architecture(config)
+    if not name.endswith("ForConditionalGeneration"):
+        return
+    if config.get("is_encoder_decoder") or any(key in config for key in _ENCODES):
+        raise BadInput(
+            f"{path.parent.name} is an encoder-decoder ({name}), which no framework here runs: its "
+            "decoder needs what its encoder made of a text, an image or sound.",
+            "Choose a language model that is a decoder alone (…ForCausalLM), or export encoder and decoder "
+            "to ONNX and take each as a tensor model.",
+        )
+    if config.get("model_type") not in text_types():
+        raise BadInput(
+            f"{path.parent.name} takes images or sound ({name}), and neither Transformers nor mlx-lm runs "
+            "its text part alone.",
+            "Choose the language model that it was built on, or its GGUF file where there is one.",
+        )
 
 
 def refuse_remote_code(config: Mapping[str, Any], path: Path) -> None:

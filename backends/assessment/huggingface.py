@@ -8,7 +8,7 @@ from pathlib import Path
 from backends.assessment import packed
 from backends.assessment.checkpoint import Checkpoint, check_embedding, load
 from backends.assessment.counting import Weight, label, tally
-from backends.assessment.facts import CONFIG, architecture, is_multimodal, kind
+from backends.assessment.facts import CONFIG, architecture, is_multimodal, kind, refuse_what_is_no_decoder
 from backends.assessment.folder import model_name
 from backends.assessment.licence import licence_in
 from backends.domain.errors import BadInput
@@ -18,6 +18,7 @@ from backends.domain.model import SHAPE_ONLY_KEY, ModelFormat, ModelKind, ModelP
 def read(folder: Path) -> ModelProfile:
     """The profile of a Hugging Face model folder. Raises BadInput."""
     checkpoint = load(folder)
+    refuse_what_is_no_decoder(checkpoint.config, folder / CONFIG)
     quantization = checkpoint.config.get("quantization_config")
     quantization = quantization if isinstance(quantization, dict) else {}
     if not quantization:

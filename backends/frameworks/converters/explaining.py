@@ -22,6 +22,11 @@ class _Known:
 _ANOTHER_FRAMEWORK = "Choose a framework that takes the Hugging Face folder itself, such as MLX."
 _KNOWN = (
     _Known(
+        re.compile(r"Unrecognized configuration class <class '[\w.]*?(\w+)'>"),
+        "{title} has no decoder of text for this kind of model ({0}).",
+        "Choose a language model that is a decoder alone (…ForCausalLM).",
+    ),
+    _Known(
         re.compile(r"pre-tokenizer was not recognized"),
         "{title} refuses the tokenizer: it does not know how this one cuts text into words before BPE "
         "(“pre-tokenizer was not recognized”).",

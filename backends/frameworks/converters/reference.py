@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from backends.domain.errors import BadInput
+from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Progress
 from backends.domain.metric import LogitsRef
 from backends.frameworks.base import JobContext
@@ -20,6 +20,17 @@ from backends.frameworks.converters.running import OFFLINE
 from backends.frameworks.generation import physical_cores
 
 SPARE = 0.8  # share of the free memory that weights in FP32 may take
+
+RAISED = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    AssertionError,
+)
 
 
 def reference(request: ReferenceRequest, job: JobContext) -> Reference:
@@ -62,12 +73,22 @@ def _model(source: Path, torch: Any, transformers: Any) -> Any:
             trust_remote_code=False,
             use_safetensors=True,
         )
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        found = explain("transformers", 1, str(error))
-        if isinstance(found, BadInput):
-            raise found from error
-        raise
+    except RAISED as error:
+        raise _refusal(source, error) from error
     return model.eval()
+
+
+def _refusal(source: Path, error: Exception) -> BadInput | JobFailed:
+    """What the library says, in a sentence: it raises whatever came up where it does not know a model."""
+    found = explain("Transformers", 1, f"{type(error).__name__}: {error}")
+    if isinstance(found, BadInput):
+        return found
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
+    return JobFailed(
+        f"Transformers cannot load “{source}”: {reason}.",
+        "Without it a conversion has nothing to be held against; download it again, or choose another model.",
+        str(error),
+    )
 
 
 def _logits(

@@ -68,13 +68,39 @@ def test_a_checkpoint_goes_before_single_files(tmp_path: Path) -> None:
 
 def test_experts_and_images(tmp_path: Path) -> None:
     config = {
-        "architectures": ["LlavaForConditionalGeneration"],
+        "architectures": ["Gemma3ForConditionalGeneration"],
+        "model_type": "gemma3",
         "vision_config": {"hidden_size": 8},
         "text_config": {**LLAMA, "num_local_experts": 4},
     }
     profile = assess(make_hf(tmp_path, config))
     assert profile.multimodal
     assert (profile.experts, profile.layers, profile.kind) == (4, 2, ModelKind.LANGUAGE)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"architectures": ["T5ForConditionalGeneration"], "is_encoder_decoder": True}, "encoder-decoder"),
+        ({"architectures": ["BartForConditionalGeneration"], "model_type": "bart"}, "encoder-decoder"),
+        ({"architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper"}, "encoder-decoder"),
+        ({"architectures": ["Blip2ForConditionalGeneration"], "model_type": "blip-2"}, "takes images"),
+    ],
+    ids=["T5", "BART", "Whisper", "BLIP-2"],
+)
+def test_what_makes_text_but_is_no_decoder_is_refused(
+    tmp_path: Path, config: dict[str, Any], says: str
+) -> None:
+    parts = {} if "is_encoder_decoder" in config or "images" in says else {"encoder_layers": 2}
+    with pytest.raises(BadInput, match=says) as refused:
+        assess(make_hf(tmp_path / "tiny", {**LLAMA, **config, **parts}))
+    assert "tiny" in refused.value.message
+    assert refused.value.remedy
+
+
+def test_the_decoder_of_an_encoder_decoder_is_taken_alone(tmp_path: Path) -> None:
+    config = {**LLAMA, "architectures": ["BartForCausalLM"], "model_type": "bart", "encoder_layers": 2}
+    assert assess(make_hf(tmp_path, config)).kind is ModelKind.LANGUAGE
 
 
 def test_a_classifier_is_a_vision_model(tmp_path: Path) -> None:

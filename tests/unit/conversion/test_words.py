@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from backends.domain.errors import BadInput, JobFailed
+from backends.frameworks.converters import reference
 from backends.frameworks.converters.explaining import explain
 from backends.frameworks.converters.fetching import WANTED, unpack
 
@@ -54,6 +56,12 @@ TRACE = "Traceback (most recent call last):\n  File x, line 1\n"
         (TRACE + "  tokenizer = AutoTokenizer.from_pretrained(x)\nKeyError: 'a'", BadInput, "no tokenizer"),
         (TRACE + "ValueError: Can not map tensor 'lora.weight'", BadInput, "lora.weight"),
         (TRACE + "OSError: [Errno 28] No space left on device", JobFailed, "disk is full"),
+        (
+            TRACE + "ValueError: Unrecognized configuration class <class 'transformers.models.t5.T5Config'> "
+            "for this kind of AutoModel: AutoModelForCausalLM.\nModel type should be one of BertConfig.",
+            BadInput,
+            "(T5Config)",
+        ),
         (TRACE + "MemoryError", JobFailed, "Memory ran out"),
         (TRACE + "ZeroDivisionError: division by zero", JobFailed, "could not convert"),
     ],
@@ -73,6 +81,18 @@ def test_a_converter_that_was_killed_ran_out_of_memory() -> None:
 def test_an_early_mention_of_a_tokenizer_is_no_reason() -> None:
     words = "INFO: loading tokenizer.model\n" + TRACE + "ZeroDivisionError"
     assert "could not convert" in explain("The converter", 1, words).message
+
+
+def test_what_the_reference_cannot_load_is_a_sentence(tmp_path: Path) -> None:
+    class Auto:
+        @staticmethod
+        def from_pretrained(*_: object, **__: object) -> None:
+            raise ImportError("This model needs the package timm.\nInstall it.")
+
+    library = SimpleNamespace(AutoModelForCausalLM=Auto)
+    with pytest.raises(JobFailed, match=r"cannot load .*: This model needs the package timm") as failed:
+        reference._model(tmp_path, SimpleNamespace(float32="float32"), library)
+    assert failed.value.remedy
 
 
 def archive(path: Path, *names: str) -> Path:

@@ -105,4 +105,4 @@ def preprocessing_of(
         return None
     images = read_images(data)
     first = images.load(slice(0, 1))[0]
-    return preprocessing_for(source.profile.inputs[0], first, mean=mean or (0.0,), std=std or (1.0,))
+    return preprocessing_for(source.profile.inputs[0], first, mean, std)

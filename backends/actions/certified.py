@@ -126,6 +126,4 @@ def _preprocessing(source: SourceModel, setup: RunSetup) -> Preprocessing | None
     if source.tasks is None or not (setup.mean or setup.std):
         return None
     first = read_images(source.tasks).load(slice(0, 1))[0]
-    return preprocessing_for(
-        source.profile.inputs[0], first, mean=setup.mean or (0.0,), std=setup.std or (1.0,)
-    )
+    return preprocessing_for(source.profile.inputs[0], first, setup.mean, setup.std)

@@ -31,6 +31,7 @@ from backends.domain.preprocessing import Preprocessing
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _DECODERS = ("PNG", "JPEG", "BMP", "WEBP")  # whatever the suffix: of PostScript, Pillow would run a program
 _IDX_IMAGES, _IDX_LABELS = 0x0803, 0x0801  # unsigned bytes in three dimensions, in one
+SIGNED_OFFSET = 128.0  # between a byte and the signed byte that stands for the same brightness
 _LUMA = np.array([[0.299], [0.587], [0.114]])  # ITU-R BT.601, as Pillow's "L"
 _FORMS = "Give a folder with one subfolder a class, an .npz with images and labels, or an IDX pair."
 
@@ -207,19 +208,27 @@ def prepare(preprocessing: Preprocessing, images: Sequence[Image]) -> NDArray[An
         values = values[..., 0]
     elif wanted.layout == "NF":
         values = values.reshape(len(values), -1)
-    return np.ascontiguousarray(values, dtype=wanted.dtype)
+    return np.ascontiguousarray(_in_range(values, np.dtype(wanted.dtype)), dtype=wanted.dtype)
+
+
+def _in_range(values: NDArray[np.float64], kind: np.dtype[Any]) -> NDArray[np.float64]:
+    """Rounded, and held to what a whole number can be: a cast alone cuts off and wraps around."""
+    if not np.issubdtype(kind, np.integer):
+        return values
+    limits = np.iinfo(kind)
+    return np.clip(np.rint(values), limits.min, limits.max)
 
 
 def preprocessing_for(
     spec: TensorSpec,
     first: Image,
-    scale: float = 1 / 255,
-    mean: tuple[float, ...] = (0.0,),
-    std: tuple[float, ...] = (1.0,),
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
 ) -> Preprocessing:
-    """The preprocessing an input's shape asks for; open sizes follow the first image.
+    """The preprocessing an input's shape and type ask for; open sizes follow the first image.
 
-    Scale, mean and standard deviation are in no model file: the user knows them.
+    Mean and standard deviation of pixels in 0..1 are in no model file: the user knows them. An input of whole
+    numbers takes the bytes themselves, one of signed bytes with 128 taken off; figures for it are of bytes.
     """
     own_height, own_width, own_channels = first.shape
     sizes = [size if isinstance(size, int) and size > 0 else None for size in spec.shape[1:]]
@@ -234,8 +243,17 @@ def preprocessing_for(
         if sizes[0] not in (None, first.size):
             raise BadInput(f"The model takes {sizes[0]:,} values, an image has {first.size:,}.", _FORMS)
     dtype = spec.dtype if spec.dtype else "float32"
+    scale = 1.0 if "int" in dtype else 1 / 255
+    centre = SIGNED_OFFSET if dtype == "int8" else 0.0
     return Preprocessing(
-        height or own_height, width or own_width, channels or own_channels, layout, scale, mean, std, dtype
+        height or own_height,
+        width or own_width,
+        channels or own_channels,
+        layout,
+        scale,
+        mean or (centre,),
+        std or (1.0,),
+        dtype,
     )
 
 

@@ -245,6 +245,27 @@ def test_an_input_that_is_no_image_is_bad_input(shape: tuple[Any, ...]) -> None:
         preprocessing_for(TensorSpec("x", "float32", shape), np.zeros((4, 6, 3), np.uint8))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "expected"), [("uint8", [0, 200, 255]), ("int8", [-128, 72, 127]), ("int32", [0, 200, 255])]
+)
+def test_an_input_of_whole_numbers_gets_the_bytes_themselves(dtype: str, expected: list[int]) -> None:
+    image = np.array([[[0], [200], [255]]], np.uint8)
+    found = prepare(preprocessing_for(TensorSpec("x", dtype, ("n", 1, 1, 3)), image), [image])
+    assert found.dtype == dtype and found.ravel().tolist() == expected
+
+
+def test_whole_numbers_are_rounded_and_held_to_their_range() -> None:
+    image = np.array([[[0], [100], [255]]], np.uint8)
+    spread = Preprocessing(1, 3, 1, scale=1.0, mean=(10.0,), std=(0.7,), dtype="uint8")
+    assert prepare(spread, [image]).ravel().tolist() == [0, 129, 255]
+
+
+def test_a_mean_for_an_input_of_bytes_is_one_of_bytes() -> None:
+    image = np.array([[[0], [100], [255]]], np.uint8)
+    found = preprocessing_for(TensorSpec("x", "int8", ("n", 1, 1, 3)), image, mean=(100.0,))
+    assert prepare(found, [image]).ravel().tolist() == [-100, 0, 127]
+
+
 def test_values_are_scaled_then_normalised_per_channel() -> None:
     image = np.full((2, 2, 3), 255, np.uint8)
     found = prepare(Preprocessing(2, 2, 3, mean=(0.5, 0.0, 1.0), std=(0.5, 2.0, 1.0)), [image])

@@ -14,18 +14,17 @@ from backends.actions.devices import check_device
 from backends.actions.energy import chosen_energy, chosen_grid
 from backends.actions.keeping import chosen_gates
 from backends.actions.opening import opened_with
+from backends.actions.preprocessing import Asked, preprocessing_of
 from backends.assessment.source import source_model
 from backends.benchmarking.grid import grid_of
 from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH
 from backends.domain.artifact import CPU, Artifact, Option
 from backends.domain.errors import BadInput
 from backends.domain.model import SourceModel
-from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import RunRecord
 from backends.frameworks.base import JobContext
 from backends.optimization.gates import Gates
 from backends.optimization.stress import STRESS_PLANS
-from backends.quality.data import preprocessing_for, read_images
 from backends.storage.history import History
 
 DEPTHS = {"quick": QUICK, "standard": STANDARD, "thorough": THOROUGH}
@@ -37,8 +36,7 @@ def bench(
     history: History,
     data: Path | None = None,
     text: Path | None = None,
-    mean: tuple[float, ...] | None = None,
-    std: tuple[float, ...] | None = None,
+    images: Asked | None = None,
     threads: int = 0,
     depth: str = "quick",
     stress: bool = False,
@@ -71,7 +69,7 @@ def bench(
         device=device,
         threads=threads,
         task_limit=task_limit,
-        preprocessing=preprocessing_of(source, data, mean, std),
+        preprocessing=preprocessing_of(source, images or Asked(), source.tasks),
         gates=gates or chosen_gates(),
         stress=STRESS_PLANS[depth] if stress else None,
         energy=energy or chosen_energy(),
@@ -95,14 +93,3 @@ def _source(first: Artifact, data: Path | None, text: Path | None) -> SourceMode
     """The first artifact's own model, with the data it came with unless other data is named."""
     source = source_model(first.path)
     return replace(source, tasks=data or source.tasks, evaluation=text or source.evaluation)
-
-
-def preprocessing_of(
-    source: SourceModel, data: Path | None, mean: tuple[float, ...] | None, std: tuple[float, ...] | None
-) -> Preprocessing | None:
-    """Mean and standard deviation are in no model file: where they are given, they are used."""
-    if data is None or (mean is None and std is None):
-        return None
-    images = read_images(data)
-    first = images.load(slice(0, 1))[0]
-    return preprocessing_for(source.profile.inputs[0], first, mean, std)

@@ -90,6 +90,9 @@ def _rules(setup: RunSetup) -> list[str]:
     words += ["--threads", str(setup.threads)] if setup.threads else []
     for name, values in (("--mean", setup.mean), ("--std", setup.std)):
         words += [f"{name}={','.join(map(_number, values))}"] if values else []
+    if setup.preprocessing is not None:
+        prepared = setup.preprocessing
+        words += ["--size", f"{prepared.height}x{prepared.width}", "--layout", prepared.layout]
     words += ["--energy", setup.energy, "--grid", setup.grid] if setup.energy else []
     return [*words, *_repeated("--gate", _gates(setup.thresholds))]
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends.cli_text import wrapped
 from backends.cli_views import artifact_text, sameness
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand, options_of
+from backends.commands.imaging import add_preprocessing, asked_of
 from backends.commands.sourcing import named
 from backends.domain.errors import BadInput
 from backends.jobs.context import Context
+
+if TYPE_CHECKING:
+    from backends.domain.model import SourceModel
 
 
 def add(add_command: AddCommand) -> None:
@@ -22,7 +27,8 @@ def add(add_command: AddCommand) -> None:
     quantize.add_argument("--framework", required=True)
     quantize.add_argument("--precision", required=True)
     quantize.add_argument("--out", type=Path, required=True, help="a folder that is not there yet")
-    quantize.add_argument("--calibration", type=Path, help="text, or .npz with samples")
+    quantize.add_argument("--calibration", type=Path, help="text, images, or .npz with samples")
+    add_preprocessing(quantize)
     quantize.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
     convert = add_command(
         "convert", _convert, "bring a model into another format, and prove that it is the same", _convert_text
@@ -30,7 +36,10 @@ def add(add_command: AddCommand) -> None:
     convert.add_argument("model", type=Path)
     forms = ("gguf", "hf", "onnx", "openvino", "mlx", "qnn_context")
     convert.add_argument("--to", required=True, choices=forms)
-    convert.add_argument("--calibration", type=Path, help=".npz with samples, where the way quantizes")
+    convert.add_argument(
+        "--calibration", type=Path, help="images, or .npz with samples, where the way quantizes"
+    )
+    add_preprocessing(convert)
     convert.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="target=sm8650")
     convert.add_argument("--out", type=Path, help="a folder that is not there yet")
     convert.add_argument("--plan", action="store_true", help="only show the road, and what it would take")
@@ -39,15 +48,18 @@ def add(add_command: AddCommand) -> None:
     )
 
 
-def _quantize(arguments: argparse.Namespace, job: Context) -> Any:
-    from dataclasses import replace
+def _with_data(source: SourceModel, arguments: argparse.Namespace) -> SourceModel:
+    from backends.actions.preprocessing import preprocessed
 
+    given = replace(source, calibration=arguments.calibration or source.calibration)
+    return preprocessed(given, asked_of(arguments), given.calibration)
+
+
+def _quantize(arguments: argparse.Namespace, job: Context) -> Any:
     from backends.actions.assess import assess
     from backends.actions.quantize import quantize
 
-    source = assess(named(arguments.model, job), job)
-    if arguments.calibration is not None:
-        source = replace(source, calibration=arguments.calibration)
+    source = _with_data(assess(named(arguments.model, job), job), arguments)
     options = options_of(arguments.option)
     made = quantize(source, arguments.framework, arguments.precision, arguments.out, job, options)
     return to_plain(made)
@@ -60,16 +72,13 @@ def _quantize_text(document: Any) -> str:
 
 
 def _convert(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
-    from dataclasses import replace
-
     from backends.actions import convert
     from backends.actions.assess import assess
     from backends.domain.model import ModelFormat
 
     if arguments.out is None and not arguments.plan:
         raise BadInput("Where to?", "Name a new folder with --out, or look at the road with --plan.")
-    source = assess(named(arguments.model, job), job)
-    source = replace(source, calibration=arguments.calibration or source.calibration)
+    source = _with_data(assess(named(arguments.model, job), job), arguments)
     options = options_of(arguments.option)
     target = ModelFormat(arguments.to)
     road = convert.road_to(source, (target,))

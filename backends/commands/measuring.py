@@ -12,6 +12,7 @@ from backends.cli_modes import mode_text
 from backends.cli_run import run_text
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand, add_device, add_load, options_of
+from backends.commands.imaging import add_preprocessing, asked_of
 from backends.commands.sourcing import named
 from backends.domain.errors import BadInput
 from backends.jobs.context import Context
@@ -32,8 +33,7 @@ def add(add_command: AddCommand) -> None:
     bench.add_argument("--resume", metavar="RUN", help="carry on with a run that ended early")
     bench.add_argument("--data", type=Path, help="tasks (JSONL) or labelled images (folder, .npz, IDX)")
     bench.add_argument("--text", type=Path, help="text for timing and perplexity")
-    bench.add_argument("--mean", type=floats, help="per channel, of pixels scaled to 0..1")
-    bench.add_argument("--std", type=floats, help="per channel, of pixels scaled to 0..1")
+    add_preprocessing(bench)
     bench.add_argument("--threads", type=int, default=0)
     add_device(bench)
     add_load(bench)
@@ -92,10 +92,6 @@ def _threshold(text: str) -> tuple[str, float]:
         raise BadInput(f"“{text}” names no threshold.", "Write NAME=VALUE, such as memory=0.6.") from error
 
 
-def floats(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
-
-
 def _bench(arguments: argparse.Namespace, job: Context) -> Any:
     from backends.actions.bench import bench
     from backends.actions.compare import resume
@@ -113,8 +109,7 @@ def _bench(arguments: argparse.Namespace, job: Context) -> Any:
         history,
         data=arguments.data,
         text=arguments.text,
-        mean=arguments.mean,
-        std=arguments.std,
+        images=asked_of(arguments),
         threads=arguments.threads,
         depth=arguments.depth,
         energy=arguments.energy,

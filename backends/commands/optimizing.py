@@ -12,7 +12,8 @@ from backends import cli_text
 from backends.cli_run import run_text
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand, add_device
-from backends.commands.measuring import add_energy, add_gates, floats, gates_of
+from backends.commands.imaging import add_preprocessing, asked_of
+from backends.commands.measuring import add_energy, add_gates, gates_of
 from backends.commands.sourcing import named
 from backends.domain.errors import BadInput
 from backends.jobs.context import Context
@@ -48,8 +49,7 @@ def add(add_command: AddCommand) -> None:
     command.add_argument("--data", type=Path, help="tasks (JSONL) or labelled images (folder, .npz, IDX)")
     command.add_argument("--text", type=Path, help="text for timing and perplexity")
     command.add_argument("--calibration", type=Path, help="text, or .npz with samples")
-    command.add_argument("--mean", type=floats, help="per channel, of pixels scaled to 0..1")
-    command.add_argument("--std", type=floats, help="per channel, of pixels scaled to 0..1")
+    add_preprocessing(command)
     command.add_argument("--threads", type=int, default=0, help="to begin with")
     add_device(command)
     command.add_argument("--no-stress", action="store_true", help="leave the stress run out")
@@ -111,16 +111,18 @@ def _choices(source: SourceModel, arguments: argparse.Namespace, job: Context) -
 
 
 def _with_data(source: SourceModel, arguments: argparse.Namespace) -> SourceModel:
-    return replace(
+    from backends.actions.preprocessing import preprocessed
+
+    given = replace(
         source,
         tasks=arguments.data or source.tasks,
         evaluation=arguments.text or source.evaluation,
         calibration=arguments.calibration or source.calibration,
     )
+    return preprocessed(given, asked_of(arguments), given.tasks, given.calibration)
 
 
 def _comparison(source: SourceModel, arguments: argparse.Namespace, job: Context) -> Comparison:
-    from backends.actions.bench import preprocessing_of
     from backends.actions.optimize import comparison_at
     from backends.benchmarking.grid import grid_of
 
@@ -129,7 +131,6 @@ def _comparison(source: SourceModel, arguments: argparse.Namespace, job: Context
         usual,
         device=arguments.device,
         threads=arguments.threads,
-        preprocessing=preprocessing_of(source, arguments.data, arguments.mean, arguments.std),
         gates=gates_of(arguments),
         energy=arguments.energy or usual.energy,
         grid=grid_of(arguments.grid or usual.grid).code,

@@ -9,6 +9,7 @@ from typing import Any
 
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand
+from backends.commands.imaging import add_preprocessing, asked_of
 from backends.commands.sourcing import named
 from backends.domain.errors import BadInput
 from backends.domain.model import SourceModel
@@ -33,7 +34,8 @@ def add(add_command: AddCommand) -> None:
     )
     olive.add_argument("--mode", choices=("", "search", "auto"), default="", help="which one to plan")
     olive.add_argument("--data", type=Path, help="to judge by: labelled images, or text")
-    olive.add_argument("--calibration", type=Path, help=".npz with samples")
+    olive.add_argument("--calibration", type=Path, help="images, or .npz with samples")
+    add_preprocessing(olive)
     olive.add_argument(
         "--max-drop", type=float, metavar="SHARE", help="of quality that a search may lose (default 0.01)"
     )
@@ -69,11 +71,13 @@ def _source(arguments: argparse.Namespace, job: Context) -> SourceModel:
     from dataclasses import replace
 
     from backends.actions.assess import assess
+    from backends.actions.preprocessing import preprocessed
 
     if arguments.model is None:
         raise BadInput("Which model?", "Name a Hugging Face folder or an ONNX file.")
     source = assess(named(arguments.model, job), job)
-    return replace(source, calibration=arguments.calibration or source.calibration)
+    given = replace(source, calibration=arguments.calibration or source.calibration)
+    return preprocessed(given, asked_of(arguments), arguments.data or given.tasks, given.calibration)
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, str | float]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.actions.bench import bench
+from backends.actions.preprocessing import Asked
 from backends.actions.quantize import quantize
 from backends.assessment.source import source_model
 from backends.domain.gate import GateResult, Verdict
@@ -64,7 +65,7 @@ def measure(framework: str, precision: str) -> Judged:
         quantize(source_model(RESNET), framework, precision, artifact, job)
         turns.say("measuring, then judging on the images")
         history = History(Path(folder) / "history.sqlite")
-        record = bench([RESNET, artifact], job, history, data=IMAGES, mean=MEAN, std=STD, energy="off")
+        record = bench([RESNET, artifact], job, history, data=IMAGES, images=Asked(MEAN, STD), energy="off")
     return judged(record.results[1])
 
 

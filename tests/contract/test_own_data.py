@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backends import cli
 from backends.actions.artifacts import load_artifact
 from backends.actions.bench import bench
 from backends.actions.calibration import calibrated
@@ -96,3 +97,14 @@ def test_the_preprocessing_stays_with_the_artifact_and_is_used_again(
     assert record.setup.preprocessing == WANTED
     judged = {result.label: result.quality for result in record.results}
     assert all(score.items == 20 for score in judged.values())
+
+
+@pytest.mark.real
+def test_a_command_calibrates_with_the_preprocessing_that_it_names(
+    source: SourceModel, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEWRIGHT_HOME", str(tmp_path / "home"))
+    words = ["quantize", str(source.profile.path), "--framework", "onnxruntime", "--precision", "INT8_STATIC"]
+    words += ["--calibration", str(images), "--mean", "0.5,0.4,0.3", "--std", "0.2,0.2,0.3"]
+    assert cli.main([*words, "--out", str(tmp_path / "made")]) == 0
+    assert load_artifact(tmp_path / "made").preprocessing == replace(WANTED, channel_order="RGB")

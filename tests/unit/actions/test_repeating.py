@@ -24,6 +24,7 @@ from backends.commands.adding import options_of
 from backends.commands.measuring import gates_of
 from backends.commands.optimizing import _choices
 from backends.domain.artifact import Configuration, LoadOptions
+from backends.domain.preprocessing import LAYOUTS, Preprocessing
 from backends.domain.result import ConfigurationResult, DataFile, RunRecord, RunSetup, Stage
 from backends.optimization.gates import default_gates, with_thresholds
 from backends.optimization.stress import STRESS_PLANS, StressPlan
@@ -38,7 +39,9 @@ OPTIONS = st.dictionaries(
     st.booleans() | st.integers(-9, 99) | st.floats(-2, 2) | st.text("Q8_0true .", min_size=1, max_size=6),
 )
 THRESHOLDS = st.dictionaries(st.sampled_from(sorted(default_gates())), st.floats(0, 3), max_size=3)
+SIDES = st.integers(1, 999)
 PIXELS = st.tuples(st.floats(-2, 2), st.floats(0.001, 2))
+PREPARED = st.builds(Preprocessing, SIDES, SIDES, st.just(3), st.sampled_from(LAYOUTS))
 DATA = NAMES.map(lambda name: DataFile(name, "0" * 64))
 
 
@@ -80,6 +83,7 @@ def asked(draw: st.DrawFn, load: bool) -> tuple[Comparison, RunSetup]:
         tasks=draw(st.none() | DATA),
         evaluation=draw(st.none() | DATA),
         calibration=draw(st.none() | DATA),
+        preprocessing=draw(st.none() | PREPARED),
     )
     return comparison, setup
 
@@ -102,6 +106,9 @@ def assert_same(got: Namespace, comparison: Comparison, setup: RunSetup) -> None
     assert gates_of(got) == comparison.gates
     assert (got.energy, got.grid) == (comparison.energy, comparison.grid)
     assert ((got.mean or ()), (got.std or ())) == (setup.mean, setup.std)
+    prepared = setup.preprocessing
+    sized = ((prepared.height, prepared.width), prepared.layout) if prepared else (None, "")
+    assert (got.size, got.layout) == sized
     for path, known in ((got.data, setup.tasks), (got.text, setup.evaluation)):
         assert path == (Path(known.name) if known else None)
 

@@ -18,7 +18,6 @@ from backends.codec import from_plain
 from backends.domain.artifact import Artifact, Option
 from backends.domain.errors import BadInput, FrameworkUnavailable
 from backends.domain.model import ModelKind, SourceModel
-from backends.domain.preprocessing import Preprocessing
 from backends.domain.trial import Trial
 from backends.frameworks import registry
 from backends.frameworks.base import (
@@ -167,8 +166,8 @@ def _samples(source: SourceModel, named: Path, folder: Path, job: JobContext) ->
             f"“{named.name}” has no labels, or the model has several inputs.",
             "Name labelled images for a model with one input.",
         )
-    preprocessing: Preprocessing | None = None
-    if not images.ready:
+    preprocessing = source.preprocessing
+    if preprocessing is None and not images.ready:
         preprocessing = data.preprocessing_for(spec, images.load(slice(0, 1))[0])
     material = vision.prepare(images, spec, preprocessing, folder, job)
     arrays = np.concatenate([vision.read_outputs(path)[spec.name] for path in material.batches])

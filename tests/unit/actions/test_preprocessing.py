@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from backends import cli
+from backends.actions import olive
 from backends.actions.preprocessing import Asked, preprocessed, preprocessing_of
 from backends.commands.imaging import asked_of
 from backends.commands.optimizing import _with_data
 from backends.domain.errors import BadInput
 from backends.domain.model import ModelKind, SourceModel, TensorSpec
 from backends.domain.preprocessing import Preprocessing
+from backends.jobs.context import Context
 from tests.unit.samples import source as language
 
 SPEC = TensorSpec("images", "float32", ("batch", 3, "height", "width"))
@@ -80,3 +82,12 @@ def test_all_commands_with_images_have_the_flags(words: list[str]) -> None:
 def test_an_optimization_calibrates_as_it_judges(source: SourceModel, images: Path, flag: str) -> None:
     arguments = cli._parser().parse_args(["optimize", "model", flag, str(images), *FLAGS])
     assert _with_data(source, arguments).preprocessing == WANTED
+
+
+def test_a_search_judges_by_images_as_they_were_prepared(source: SourceModel, tmp_path: Path) -> None:
+    pixels = np.full((2, 6, 8, 3), 255, np.uint8)
+    np.savez(tmp_path / "labelled.npz", images=pixels, labels=np.array([0, 1]))
+    own = preprocessed(source, ASKED, tmp_path / "labelled.npz")
+    path, _ = olive._samples(own, tmp_path / "labelled.npz", tmp_path, Context(lambda event: None))
+    with np.load(path) as arrays:
+        np.testing.assert_allclose(arrays["images"][0, :, 0, 0], [2.5, 3.0, 0.7 / 0.3], rtol=1e-6)

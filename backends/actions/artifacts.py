@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from backends.assessment.onnx import external_files
 from backends.assessment.source import source_model
 from backends.codec import from_plain, to_plain
 from backends.domain.artifact import Artifact
@@ -94,9 +95,14 @@ def _as_artifact(source: SourceModel, form: ModelFormat, runner: Manifest, read:
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """Of a model: a file with its companions (``.bin``, ``.data``), or all files of a folder."""
-    companions = {path, path.with_suffix(".bin"), path.with_name(path.name + ".data")}
-    return tuple(file for file in (path.rglob("*") if path.is_dir() else companions) if file.is_file())
+    """Of a model: a file with its weights, whatever their names are, or all files of a folder.
+
+    Raises BadInput where an ONNX file cannot be read or its weights are missing.
+    """
+    if path.is_dir():
+        return tuple(file for file in path.rglob("*") if file.is_file())
+    beside = external_files(path) if path.suffix.lower() == ".onnx" else (path.with_suffix(".bin"),)
+    return (path, *(file for file in beside if file.is_file()))
 
 
 def size_of(path: Path) -> int:

@@ -37,6 +37,7 @@ from backends.frameworks.children import run_module
 from backends.frameworks.files import writing
 from backends.frameworks.olive import auto, catalogue, checking, searching, trials, workflows
 from backends.frameworks.onnx.graphs import (
+    external_files,
     model_bytes,
     raise_opset,
     read_model,
@@ -336,7 +337,7 @@ def _collect(made: Path, target: Path) -> None:
     """The model with its data and what belongs to it, without Olive's footprints."""
     model = read_model(made)[1]
     take_rotary_out(model)
-    write_model(model, target, made.with_name(f"{made.name}.data").is_file())
+    write_model(model, target, beside=bool(external_files(made)))
     settings = made.parent / "genai_config.json"
     if settings.is_file():
         shutil.copyfile(settings, target.parent / settings.name)

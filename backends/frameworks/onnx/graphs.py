@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import GraphProto, ModelProto, checker, version_converter
+from onnx import GraphProto, ModelProto, checker, external_data_helper, version_converter
 
 from backends.domain.errors import BadInput
 from backends.frameworks import making
@@ -48,8 +48,15 @@ def write_model(model: ModelProto, path: Path, beside: bool) -> None:
 
 def model_bytes(path: Path) -> int:
     """The file with its external data, without the tokenizer that may stand beside."""
-    data = path.with_name(f"{path.name}.data")
-    return path.stat().st_size + (data.stat().st_size if data.is_file() else 0)
+    return sum(file.stat().st_size for file in (path, *external_files(path)) if file.is_file())
+
+
+def external_files(path: Path) -> set[Path]:
+    """Where the weights lie that are not in the file itself; the format leaves their names open."""
+    model = onnx.load(path, load_external_data=False)
+    tensors = external_data_helper._get_all_tensors(model)
+    found = (tensor for tensor in tensors if external_data_helper.uses_external_data(tensor))
+    return {path.parent / external_data_helper.ExternalDataInfo(tensor).location for tensor in found}
 
 
 def opset(model: ModelProto) -> int:

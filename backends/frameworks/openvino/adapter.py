@@ -211,8 +211,11 @@ def _judge(target: Path, source: Path, precision: str) -> tuple[tuple[str, ...],
 
 def _model_bytes(path: Path) -> int:
     """The file with its weights, without the tokenizer that may stand beside."""
-    beside = (path.with_suffix(".bin"), path.with_name(f"{path.name}.data"))
-    return sum(file.stat().st_size for file in (path, *beside) if file.is_file())
+    if path.suffix.lower() == ".onnx":
+        from backends.frameworks.onnx.graphs import model_bytes
+
+        return model_bytes(path)
+    return sum(file.stat().st_size for file in (path, path.with_suffix(".bin")) if file.is_file())
 
 
 def _compile(model: Any, path: Path, options: LoadOptions, language: bool) -> Any:

@@ -7,8 +7,10 @@ from pathlib import Path
 import onnx
 import pytest
 
+from backends.actions.artifacts import files_of, size_of
 from backends.domain.errors import BadInput
 from backends.frameworks.onnx.graphs import (
+    model_bytes,
     nested_weights,
     opset,
     raise_opset,
@@ -17,6 +19,7 @@ from backends.frameworks.onnx.graphs import (
 )
 from backends.frameworks.onnx.rotary import take_rotary_out
 from backends.frameworks.onnxruntime.weights import Recipe, WeightQuantizer, quantized_operators
+from backends.frameworks.openvino.adapter import _model_bytes as openvino_bytes
 from tests.contract import onnx_models
 
 
@@ -74,3 +77,23 @@ def test_what_is_no_model_is_named(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(BadInput, match=r"odd\.onnx"):
         read_model(path)
+
+
+@pytest.mark.parametrize("name", ["model.onnx_data", "weights/all.bin", "model.onnx.data"])
+def test_weights_under_any_name_belong_to_the_model(tmp_path: Path, name: str) -> None:
+    path, data = tmp_path / "model.onnx", tmp_path / name
+    data.parent.mkdir(exist_ok=True)
+    (tmp_path / "model.bin").write_bytes(b"of somebody else")
+    model = onnx_models.language_model()
+    onnx.save(model, path, save_as_external_data=True, location=name, size_threshold=64)
+    expected = path.stat().st_size + data.stat().st_size
+    assert data.stat().st_size > path.stat().st_size
+    assert set(files_of(path)) == {path, data}
+    assert model_bytes(path) == size_of(path) == expected
+    assert openvino_bytes(path) == expected
+
+
+def test_a_model_in_one_file_is_as_large_as_that(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    onnx.save(onnx_models.language_model(), path)
+    assert model_bytes(path) == size_of(path) == path.stat().st_size

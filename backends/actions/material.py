@@ -16,7 +16,7 @@ from backends.domain.metric import TokenWorkload, Workload
 from backends.domain.model import ModelKind, SourceModel, TensorSpec
 from backends.domain.preprocessing import Preprocessing
 from backends.frameworks.base import EngineHandle, JobContext
-from backends.frameworks.samples import batch_size
+from backends.frameworks.samples import batch_size, samples_of
 from backends.quality import data, drawn, harness, named, vision
 from backends.quality.answers import plan_samples
 from backends.quality.texts import read_text
@@ -125,10 +125,10 @@ def _tensor(
         )
     single = scratch / "single.npz"
     with np.load(material.batches[0], allow_pickle=False) as batch:
-        size = batch_size(inputs)
-        arrays = {name: batch[name] for name in batch.files}
-        one: dict[str, Any] = {name: array[:size] if array.ndim else array for name, array in arrays.items()}
-        np.savez(single, allow_pickle=False, **one)
+        arrays: dict[str, Any] = {name: batch[name] for name in batch.files}
+    if samples_of(arrays) is not None:
+        arrays = {name: array[: batch_size(inputs)] for name, array in arrays.items()}
+    np.savez(single, allow_pickle=False, **arrays)
     return Material(tensor_workload(protocol, single), tensor=material, notes=notes)
 
 

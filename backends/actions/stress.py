@@ -22,6 +22,7 @@ from backends.domain.gate import Finding
 from backends.domain.metric import TensorWorkload, TokenMeasurement, TokenWorkload, Workload
 from backends.domain.result import StressRun
 from backends.frameworks.base import JobContext
+from backends.frameworks.samples import samples_of
 from backends.jobs.engine import RemoteEngine
 from backends.optimization.stress import (
     MOST_WINDOWS,
@@ -293,7 +294,9 @@ def _batches(source: Path, sizes: Sequence[int], scratch: Path) -> tuple[Path, .
     """The first samples of ``source``, as files of these sizes or as large as there are samples."""
     with np.load(source, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    total = len(next(iter(arrays.values())))
+    total = samples_of(arrays)
+    if total is None:
+        return (source,)
     files = []
     for size in sorted({min(size, total) for size in sizes}):
         path = scratch / f"stress-{size}.npz"
@@ -304,4 +307,4 @@ def _batches(source: Path, sizes: Sequence[int], scratch: Path) -> tuple[Path, .
 
 def _samples(path: Path) -> int:
     with np.load(path, allow_pickle=False) as archive:
-        return len(archive[archive.files[0]])
+        return samples_of({name: archive[name] for name in archive.files}) or 1

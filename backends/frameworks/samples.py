@@ -67,6 +67,13 @@ def batch_size(inputs: Sequence[TensorSpec]) -> int:
     return first if isinstance(first, int) and first > 0 else 1
 
 
+def samples_of(arrays: Mapping[str, NDArray[np.generic]]) -> int | None:
+    """How many lie along the first axis of all; ``None`` where that is no batch, as it is shorter in some or
+    not there: such inputs are one whole call."""
+    leading = {array.shape[:1] for array in arrays.values()}
+    return next(iter(leading))[0] if len(leading) == 1 and () not in leading else None
+
+
 class Feed:
     """Hands out batches one after the other, says how far it is and hears the cancel between them."""
 
@@ -136,6 +143,8 @@ def _pick(
 def _fit(array: NDArray[np.generic], spec: TensorSpec, path: Path) -> NDArray[np.generic]:
     import numpy as np
 
+    if not array.ndim:
+        raise BadInput(f"The array for “{spec.name}” in “{path}” has no axis of samples.")
     wanted, given = spec.shape[1:], array.shape[1:]
     fits = len(wanted) == len(given) and all(
         not isinstance(w, int) or w <= 0 or w == g for w, g in zip(wanted, given, strict=True)

@@ -25,6 +25,7 @@ from backends.domain.metric import (
     Workload,
 )
 from backends.frameworks.base import Adapter, JobContext, LanguageSession, TensorSession
+from backends.frameworks.samples import samples_of
 from backends.jobs.spec import (
     CHOOSE,
     INFER,
@@ -152,7 +153,7 @@ class WorkerSession:
             start = time.perf_counter()
             infer()
             latencies.append(time.perf_counter() - start)
-        return TensorMeasurement(len(next(iter(inputs.values()))), tuple(latencies))
+        return TensorMeasurement(samples_of(inputs) or 1, tuple(latencies))
 
     def _bound(self, inputs: dict[str, NDArray[np.generic]]) -> Callable[[], object]:
         """With the inputs in place where the session offers it: what Python takes to hand them over, and the
@@ -177,7 +178,7 @@ class WorkerSession:
             return done < work.min_repeats or time.perf_counter() - began < work.min_duration_s
 
         latencies, elapsed_s = stream(inputs, work.parallel, go_on)
-        return TensorMeasurement(len(next(iter(inputs.values()))), tuple(latencies), elapsed_s)
+        return TensorMeasurement(samples_of(inputs) or 1, tuple(latencies), elapsed_s)
 
     def _memory(self, work: Workload, job: JobContext) -> MemoryReading:
         """Looked at with the model loaded, with the prompt computed, and at the end."""
@@ -218,17 +219,19 @@ class WorkerSession:
         return [self._language.tokenize(text) for text in request.texts]
 
     def _infer(self, request: InferRequest, job: JobContext) -> Any:
-        """The samples in batches, outputs joined along the first axis."""
+        """The samples in batches, outputs joined along the first axis; in one call where that is no batch."""
         import numpy as np
 
         inputs = read_arrays(request.inputs)
-        total = len(next(iter(inputs.values())))
-        parts: list[dict[str, NDArray[np.generic]]] = []
-        batch = self._batch()
-        for start in range(0, total, batch):
-            job.check_cancelled()
-            parts.append(self._tensor.infer({k: v[start : start + batch] for k, v in inputs.items()}))
-        outputs: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        total, batch = samples_of(inputs), self._batch()
+        if total is None or total <= batch:
+            outputs: dict[str, Any] = self._tensor.infer(inputs)
+        else:
+            parts: list[dict[str, NDArray[np.generic]]] = []
+            for start in range(0, total, batch):
+                job.check_cancelled()
+                parts.append(self._tensor.infer({k: v[start : start + batch] for k, v in inputs.items()}))
+            outputs = {name: _joined([part[name] for part in parts]) for name in parts[0]}
         np.savez(request.output, allow_pickle=False, **outputs)
         return request.output
 
@@ -270,6 +273,13 @@ def _nvml() -> Nvml | None:
     from backends.hardware import nvml
 
     return nvml.connect()
+
+
+def _joined(parts: list[NDArray[np.generic]]) -> NDArray[np.generic]:
+    """An output without axes is one figure a batch."""
+    import numpy as np
+
+    return np.concatenate(parts) if parts[0].ndim else np.stack(parts)
 
 
 def read_arrays(path: Any) -> dict[str, NDArray[np.generic]]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.domain.errors import BadInput
 from backends.domain.model import TensorSpec
 
 SEED = 20261121
@@ -21,6 +22,7 @@ CHANNELS = 3
 FRAMES = 128
 VALUES = 1024
 IDS = 10  # drawn below this: every vocabulary, and nearly every list of classes, has so many rows
+NUMBERS = "biuf"  # kinds of NumPy's types: boolean, signed, unsigned, floating point
 UNNAMED = ("", "?")
 
 
@@ -28,7 +30,7 @@ def draw(inputs: Sequence[TensorSpec], samples: int = SAMPLES) -> dict[str, NDAr
     """An array for each input; ``samples`` of them where all leave their first size open, else one batch.
 
     Floats are uniform in 0..1. Whole numbers are ids below ten, masks are ones, kinds of token zeros and
-    positions count up, because what they index must be there.
+    positions count up, because what they index must be there. Raises BadInput for a type NumPy lacks.
     """
     generator = np.random.default_rng(SEED)
     count = samples if all(is_open(spec.shape[:1]) for spec in inputs) else 1
@@ -40,6 +42,19 @@ def draw(inputs: Sequence[TensorSpec], samples: int = SAMPLES) -> dict[str, NDAr
         first = [count if is_open(spec.shape[:1]) else int(spec.shape[0])] if spec.shape else []
         arrays[spec.name] = _values(spec, (*first, *inner), generator)
     return arrays
+
+
+def _type(spec: TensorSpec) -> np.dtype[np.generic]:
+    try:
+        kind: np.dtype[np.generic] | None = np.dtype(spec.dtype or "float32")
+    except TypeError:
+        kind = None
+    if kind is None or kind.kind not in NUMBERS:
+        raise BadInput(
+            f"The model's input {spec.name} takes {spec.dtype}, which NumPy has no numbers of.",
+            "Choose a form of the model with inputs of another type, such as float32.",
+        )
+    return kind
 
 
 def open_sizes(inputs: Sequence[TensorSpec]) -> dict[str, int]:
@@ -67,7 +82,7 @@ def _size(spec: TensorSpec, axis: int, known: Mapping[str, int]) -> int:
 
 def _usual(spec: TensorSpec, axis: int) -> int:
     rank = len(spec.shape)
-    if np.issubdtype(np.dtype(spec.dtype or "float32"), np.integer) and rank == 2:
+    if np.issubdtype(_type(spec), np.integer) and rank == 2:
         return TOKENS
     if rank == 4:
         last_are_channels = spec.shape[3] in (1, 3, 4)
@@ -78,7 +93,7 @@ def _usual(spec: TensorSpec, axis: int) -> int:
 
 
 def _values(spec: TensorSpec, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[np.generic]:
-    kind = np.dtype(spec.dtype or "float32")
+    kind = _type(spec)
     if kind == np.bool_:
         return generator.random(shape) < 0.5
     if kind == np.uint8:

@@ -53,7 +53,7 @@ def of_outputs(before: Mapping[str, NDArray[Any]], after: Mapping[str, NDArray[A
     one, other = pairs[0]
     scores = len(pairs) == 1 and one.ndim == 2 and one.shape[1] > 1
     agreeing = int((one.argmax(axis=1) == other.argmax(axis=1)).sum()) if scores else None
-    return Likeness(len(one), agreeing, most)
+    return Likeness(len(one) if one.ndim else 1, agreeing, most)
 
 
 def together(parts: Sequence[Likeness]) -> Likeness:

@@ -21,6 +21,7 @@ from backends.domain.model import TensorSpec
 from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import OutputFidelity
 from backends.frameworks.base import EngineHandle, JobContext
+from backends.frameworks.samples import samples_of
 from backends.quality import data
 from backends.quality.answers import Answers
 from backends.quality.data import ImageSet
@@ -180,8 +181,12 @@ def _compare(candidate: Outputs, original: Outputs) -> tuple[NDArray[np.float64]
 
 
 def _flat(outputs: Outputs, names: Sequence[str]) -> NDArray[np.float64] | None:
-    """(samples, values): every output, one behind the other; by position where engines rename outputs."""
+    """(samples, values): every output, one behind the other; by position where engines rename outputs.
+
+    Outputs whose first axis is not the samples in all of them are one sample together.
+    """
     if len(outputs) != len(names):
         return None
     arrays = [outputs[name] for name in names] if set(names) == set(outputs) else list(outputs.values())
-    return np.concatenate([array.reshape(len(array), -1).astype(float) for array in arrays], axis=1)
+    rows = samples_of(outputs) or 1
+    return np.concatenate([array.reshape(rows, -1).astype(float) for array in arrays], axis=1)

@@ -62,7 +62,7 @@ class OnnxTensorSession:
         """An inference on these inputs as often as it is called, without handing them over again."""
         binding = self._session.io_binding()
         for name, array in match_inputs(inputs, self.inputs).items():
-            binding.bind_cpu_input(name, np.ascontiguousarray(array))
+            binding.bind_cpu_input(name, np.asarray(array, order="C"))
         for name in self._names:
             binding.bind_output(name)
         return lambda: self._session.run_with_iobinding(binding)

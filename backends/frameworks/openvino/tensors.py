@@ -88,5 +88,5 @@ class OpenVinoTensorSession:
     def _bind(self, request: Any, feed: Mapping[str, NDArray[np.generic]]) -> None:
         """The arrays' own memory; the request holds on to it."""
         for index, spec in enumerate(self.inputs):
-            array = np.ascontiguousarray(feed[spec.name])
+            array = np.asarray(feed[spec.name], order="C")  # its namesake gives a scalar an axis
             request.set_input_tensor(index, Tensor(array, shared_memory=True))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from backends.domain.errors import BadInput
 from backends.frameworks.onnx.tensors import specs
-from backends.frameworks.samples import match_inputs
+from backends.frameworks.samples import match_inputs, samples_of
 
 
 class QnnSession:
@@ -34,11 +34,14 @@ class QnnSession:
         """Raises BadInput when names, shapes or the number of samples do not suit the model."""
         feed = match_inputs(inputs, self.inputs)
         pieces = [self._run(piece) for piece in self._pieces(feed)]
+        if len(pieces) == 1:
+            return dict(zip(self._names, pieces[0], strict=True))
         return {name: np.concatenate([piece[at] for piece in pieces]) for at, name in enumerate(self._names)}
 
     def _pieces(self, feed: dict[str, NDArray[np.generic]]) -> list[dict[str, NDArray[np.generic]]]:
-        step = int(self._batch)
-        total = len(next(iter(feed.values())))
+        step, total = int(self._batch), samples_of(feed)
+        if total is None:
+            return [feed]
         if total % step or not total:
             raise BadInput(f"The model takes {step} samples at once; {total} are no multiple of that.")
         return [{name: array[at : at + step] for name, array in feed.items()} for at in range(0, total, step)]

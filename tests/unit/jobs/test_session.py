@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from backends.domain.metric import (
     TokenMeasurement,
     TokenWorkload,
 )
+from backends.domain.model import TensorSpec
 from backends.frameworks.generation import greedy
 from backends.frameworks.streams import in_threads
 from backends.jobs.context import CancelToken, Context
 from backends.jobs.session import WorkerSession
-from backends.jobs.spec import MEASURE, MEMORY, JobSpec, OpenRequest, WorkRequest
+from backends.jobs.spec import INFER, MEASURE, MEMORY, InferRequest, JobSpec, OpenRequest, WorkRequest
 from tests.unit.benchmarking.fakes import configuration
 
 JOB = Context(lambda event: None)
@@ -66,6 +67,47 @@ class FakeAdapter:
 
     def optimize(self, request: object, job: object) -> Any:
         raise NotImplementedError
+
+
+class Recurrent:
+    """Takes two samples at once, and scalars or a state whose first axis is something else."""
+
+    device, threads = "CPU", 1
+    details = warnings = ()
+
+    def __init__(self, inputs: tuple[TensorSpec, ...]) -> None:
+        self.inputs, self.calls = inputs, list[dict[str, tuple[int, ...]]]()
+
+    def infer(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        self.calls.append({name: array.shape for name, array in inputs.items()})
+        return {**inputs, "loss": np.float32(len(self.calls))}
+
+
+@pytest.mark.parametrize(
+    ("shapes", "calls"),
+    [
+        ({"x": (1, 64), "flag": ()}, 1),
+        ({"x": (1, 64), "state": (2, 1, 128)}, 1),
+        ({"flag": ()}, 1),
+        ({"x": (4, 64), "state": (4, 128)}, 2),
+    ],
+    ids=str,
+)
+def test_inputs_are_cut_only_where_all_have_the_samples_first(
+    tmp_path: Path, shapes: dict[str, tuple[int, ...]], calls: int
+) -> None:
+    given = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+    np.savez(tmp_path / "in.npz", allow_pickle=False, **given)
+    fake = Recurrent(tuple(TensorSpec(name, "float32", (2, *shape[1:])) for name, shape in shapes.items()))
+    chosen = configuration()
+    request = OpenRequest(chosen.artifact, chosen.load, tmp_path)
+    session = WorkerSession(fake, nullcontext(), request, MemoryRecorder())
+    out = session.answer(JobSpec(INFER, InferRequest(tmp_path / "in.npz", tmp_path / "out.npz"), "fake"), JOB)
+    with np.load(out) as found:
+        assert {name: found[name].shape for name in shapes} == shapes
+        assert found["loss"].size == calls == len(fake.calls)
+    session.answer(JobSpec(MEASURE, WorkRequest(TensorWorkload(tmp_path / "in.npz", 2, 0.0)), "fake"), JOB)
+    assert fake.calls[-1] == shapes, "what is timed is whole"
 
 
 def answer(

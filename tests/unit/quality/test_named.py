@@ -29,6 +29,18 @@ def save(path: Path, **arrays: np.ndarray) -> Path:
     return path
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8e4m3fn", "string", "str", "complex64"])
+def test_a_type_that_numpy_lacks_is_a_sentence(dtype: str) -> None:
+    with pytest.raises(BadInput, match=dtype):
+        drawn.draw((TensorSpec("x", dtype, ("n", 4)),))
+
+
+def test_calibration_without_an_axis_of_samples_is_a_sentence(tmp_path: Path) -> None:
+    path = save(tmp_path / "in.npz", flag=np.array(True))
+    with pytest.raises(BadInput, match="axis of samples"):
+        named.read(path, (TensorSpec("flag", "bool", ()),))
+
+
 def test_every_input_gets_its_array_and_labels_come_along(tmp_path: Path) -> None:
     ids = np.arange(600).reshape(300, 2) % 7
     path = save(tmp_path / "in.npz", ids=ids, attention_mask=np.ones_like(ids), labels=np.arange(300) % 3)

@@ -9,6 +9,7 @@ import argparse
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -56,16 +57,32 @@ def main(argv: Sequence[str] | None = None, print_pdf: PrintPdf | None = None) -
     context = Context(cli_text.ProgressPrinter(sys.stderr), token)
     try:
         document = arguments.execute(arguments, context)
+        text = json.dumps(document, indent=1) if arguments.json else arguments.render(document)
     except JobCancelled:
         sys.stderr.write("Cancelled.\n")
         return CANCELLED
     except EdgewrightError as error:
         return _report(error, arguments.json)
+    except Exception as error:  # noqa: BLE001 - the last place where a user is spared a traceback
+        return _report(_unforeseen(error), arguments.json)
     finally:
         signal.signal(signal.SIGINT, previous)
-    text = json.dumps(document, indent=1) if arguments.json else arguments.render(document)
     sys.stdout.write(text + "\n")
     return 0
+
+
+def _unforeseen(error: Exception) -> JobFailed:
+    """A sentence for what nobody caught: the system's refusal of a file, or a fault of our own."""
+    details = "".join(traceback.format_exception(error)).rstrip()
+    if isinstance(error, OSError):
+        where = f"“{error.filename}”: " if error.filename else ""
+        remedy = "See that it is there, that you may read and write it, and that the disk has room."
+        return JobFailed(f"The system refused: {where}{error.strerror or error}.", remedy, details)
+    first = next(iter(str(error).splitlines()), "")
+    name = type(error).__name__
+    return JobFailed(
+        f"Something in Edgewright went wrong: {f'{name}: {first}' if first else name}.", "Report it, please.", details
+    )
 
 
 def _report(error: EdgewrightError, as_json: bool) -> int:

@@ -92,6 +92,43 @@ def test_what_a_failed_job_said_last_is_kept_in_a_file(
     assert "line 2" in run(capsys, "detect")[2]
 
 
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (KeyError("speed"), "Something in Edgewright went wrong: KeyError: 'speed'."),
+        (ValueError("one\ntwo"), "Something in Edgewright went wrong: ValueError: one."),
+        (AssertionError(), "Something in Edgewright went wrong: AssertionError."),
+        (PermissionError(13, "Permission denied", "/locked"), "“/locked”: Permission denied."),
+        (OSError(28, "No space left on device"), "The system refused: No space left on device."),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_a_fault_of_our_own_is_a_sentence_too(
+    fault: Exception,
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("backends.actions.detect.detect", fail)
+    code, out, err = run(capsys, "detect", "--json")
+    assert code == check("error", out)["error"]["exit_code"] == 4
+    assert says in err and "Traceback" not in err
+    kept = (home / "data" / "last-failure.txt").read_text(encoding="utf-8")
+    assert kept.startswith("Traceback") and type(fault).__name__ in kept
+
+
+def test_a_document_that_cannot_be_shown_is_a_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backends.cli_text.fields", lambda document: document["nothing"])
+    code, _, err = run(capsys, "assess", str(resources() / "models" / "edgewright-digits"))
+    assert code == 4 and "KeyError: 'nothing'" in err
+
+
 def test_unknown_framework_and_precision_name_what_would_do(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

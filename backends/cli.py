@@ -79,10 +79,8 @@ def _unforeseen(error: Exception) -> JobFailed:
         remedy = "See that it is there, that you may read and write it, and that the disk has room."
         return JobFailed(f"The system refused: {where}{error.strerror or error}.", remedy, details)
     first = next(iter(str(error).splitlines()), "")
-    name = type(error).__name__
-    return JobFailed(
-        f"Something in Edgewright went wrong: {f'{name}: {first}' if first else name}.", "Report it, please.", details
-    )
+    what = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return JobFailed(f"Something in Edgewright went wrong: {what}.", "Report it, please.", details)
 
 
 def _report(error: EdgewrightError, as_json: bool) -> int:

@@ -3,9 +3,6 @@
 Three forms: a folder with one subfolder a class (class index = alphabetical order), an .npz with ``images``
 and ``labels``, and an IDX pair as MNIST comes. Without subfolders or ``labels`` the images have no labels,
 and only fidelity can be measured. Nothing is ever unpickled.
-
-PNG and JPEG are decoded by Pillow, imported only when a folder is opened: the standard library has no JPEG,
-Qt may not be imported here, and a decoder of our own would be wrong in some corner of the format.
 """
 
 from __future__ import annotations
@@ -13,7 +10,6 @@ from __future__ import annotations
 import gzip
 import math
 import struct
-import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -24,18 +20,17 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.domain.errors import BadInput, FrameworkUnavailable
+from backends.domain.errors import BadInput
 from backends.domain.model import TensorSpec
 from backends.domain.preprocessing import Preprocessing
+from backends.quality import photos
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-_DECODERS = ("PNG", "JPEG", "BMP", "WEBP")  # whatever the suffix: of PostScript, Pillow would run a program
 _IDX_IMAGES, _IDX_LABELS = 0x0803, 0x0801  # unsigned bytes in three dimensions, in one
 SIGNED_OFFSET = 128.0  # between a byte and the signed byte that stands for the same brightness
 _LUMA = np.array([[0.299], [0.587], [0.114]])  # ITU-R BT.601, as Pillow's "L"
 _FORMS = "Give a folder with one subfolder a class, an .npz with images and labels, or an IDX pair."
 
-Image = NDArray[np.uint8]  # (height, width, channels), 1 or 3 channels
+Image = photos.Image
 
 
 @dataclass(frozen=True)
@@ -69,13 +64,13 @@ def read_images(path: Path) -> ImageSet:
 
 def read_folder(folder: Path) -> ImageSet:
     """One subfolder a class; or images right in the folder, then without labels."""
-    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    files = [_image_files(folder / name) for name in classes] if classes else [_image_files(folder)]
+    classes = photos.folders(folder)
+    files = [photos.files(folder / name) for name in classes] if classes else [photos.files(folder)]
     paths = [path for group in files for path in group]
     if not paths:
-        raise BadInput(f"The folder {folder} holds no images ({', '.join(SUFFIXES)}).", _FORMS)
+        raise BadInput(f"The folder {folder} holds no images ({', '.join(photos.SUFFIXES)}).", _FORMS)
     labels = tuple(index for index, group in enumerate(files) for _ in group) if classes else None
-    decode = _decoder()
+    decode = photos.decoder()
     return ImageSet(
         len(paths),
         lambda part: [decode(path) for path in paths[part]],
@@ -83,41 +78,6 @@ def read_folder(folder: Path) -> ImageSet:
         tuple(classes),
         names=tuple(path.relative_to(folder).as_posix() for path in paths),
     )
-
-
-def _image_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-
-
-def _decoder() -> Callable[[Path], Image]:
-    """Of PNG, JPEG, BMP and WebP only; an image beyond Pillow's limit of pixels is refused, not warned of."""
-    try:
-        from PIL import Image as Pillow  # type: ignore[import-not-found,unused-ignore]
-    except ImportError as error:
-        raise FrameworkUnavailable(
-            "Reading PNG and JPEG files needs Pillow, which is not installed.",
-            "Install it (pip install pillow), or give the images as .npz.",
-        ) from error
-
-    bombs = (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning)
-    warnings.simplefilter("error", Pillow.DecompressionBombWarning)
-
-    def decode(path: Path) -> Image:
-        try:
-            with Pillow.open(path, formats=_DECODERS) as image:
-                grey = image.mode in ("1", "L")
-                pixels = np.asarray(image.convert("L" if grey else "RGB"), dtype=np.uint8)
-        except bombs as error:
-            raise BadInput(
-                f"The image {path} is too large: {error}", "Make it smaller, or remove it."
-            ) from error
-        except (OSError, ValueError, SyntaxError, MemoryError) as error:
-            raise BadInput(
-                f"The image {path} cannot be decoded ({error}).", "Remove or replace it."
-            ) from error
-        return pixels[:, :, np.newaxis] if grey else pixels
-
-    return decode
 
 
 def read_npz(path: Path) -> ImageSet:

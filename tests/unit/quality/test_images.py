@@ -168,6 +168,58 @@ def test_a_folder_is_labelled_by_its_subfolders(tmp_path: Path) -> None:
         images.load(slice(1, 2))
 
 
+def test_what_systems_leave_behind_is_no_class_and_no_image(tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    for name in ("cat", "dog", ".ipynb_checkpoints", "__MACOSX"):
+        (tmp_path / name).mkdir()
+        pillow.new("RGB", (4, 2)).save(tmp_path / name / "1.png")
+    (tmp_path / "cat" / "._1.png").write_bytes(b"of another system")
+    images = read_images(tmp_path)
+    assert (images.classes, images.labels) == (("cat", "dog"), (0, 1))
+
+
+def test_grey_of_16_bits_keeps_its_shades(tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    shades = np.array([[0, 255, 256, 32768, 65535]], np.uint16)
+    pillow.fromarray(shades).save(tmp_path / "a.png")
+    (found,) = read_images(tmp_path).load(slice(0, 1))
+    assert found.dtype == np.uint8 and found.shape == (1, 5, 1)
+    assert found.ravel().tolist() == [0, 0, 1, 128, 255]
+
+
+@pytest.mark.parametrize(
+    ("mode", "color", "suffix", "expected"),
+    [
+        ("CMYK", (0, 255, 255, 0), "jpg", (255, 0, 0)),
+        ("RGBA", (255, 0, 0, 7), "png", (255, 0, 0)),
+        ("LA", (90, 7), "png", (90,)),
+        ("1", 1, "png", (255,)),
+        ("P", 1, "png", (10, 20, 30)),
+    ],
+)
+def test_every_mode_becomes_grey_or_rgb(
+    tmp_path: Path, mode: str, color: Any, suffix: str, expected: tuple[int, ...]
+) -> None:
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    image = pillow.new(mode, (8, 8), color)
+    if mode == "P":
+        image.putpalette([0, 0, 0, 10, 20, 30])
+        image.info["transparency"] = bytes([0, 128])
+    image.save(tmp_path / f"a.{suffix}")
+    (found,) = read_images(tmp_path).load(slice(0, 1))
+    np.testing.assert_allclose(found[4, 4], expected, atol=3)
+
+
+def test_a_photo_is_turned_as_its_camera_says(tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    image = pillow.fromarray(np.repeat(np.array([[0, 255]], np.uint8), 8, axis=0).repeat(8, axis=1))
+    exif = pillow.Exif()
+    exif[0x0112] = 6  # orientation: to be turned by 90 degrees clockwise
+    image.save(tmp_path / "a.jpg", exif=exif)
+    (found,) = read_images(tmp_path).load(slice(0, 1))
+    assert found.shape == (16, 8, 1) and found[2, 4, 0] < 9 and found[13, 4, 0] > 246
+
+
 def test_a_small_file_of_very_many_pixels_is_refused(tmp_path: Path) -> None:
     pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
     for width in (10_000, 20_000):  # Pillow warns of the one and refuses the other

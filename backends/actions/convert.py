@@ -31,7 +31,7 @@ from backends.conversion.catalogue import read_closed, read_converters
 from backends.conversion.graph import Converter, NoRoad, Road, Size, Step, plan
 from backends.conversion.identity import cache_key
 from backends.domain.artifact import Artifact, Option
-from backends.domain.errors import BadInput, FrameworkUnavailable, JobFailed
+from backends.domain.errors import BadInput, FrameworkUnavailable, JobFailed, NoRoom, WorkerKilled
 from backends.domain.events import Log, Progress, Started
 from backends.domain.model import ModelFormat, ModelProfile, SourceModel, TensorContents
 from backends.frameworks import registry
@@ -151,6 +151,8 @@ def _walked(
         for step in road.steps:
             try:
                 at = _Walker(data, store, step, at, job, wheels, options).go()
+            except (NoRoom, WorkerKilled):
+                raise  # the model was not refused, and another road would need as much
             except (BadInput, JobFailed) as error:
                 raise _Refused(step.converter, error) from error
     assert at.artifact is not None
@@ -341,7 +343,7 @@ class _Walker:
     def _check_room(self, folder: Path) -> None:
         free = shutil.disk_usage(folder).free
         if free < self.step.disk_bytes:
-            raise JobFailed(
+            raise NoRoom(
                 f"“{folder.parent}” has {readable(free)} free; converting takes "
                 f"about {readable(self.step.disk_bytes)}.",
                 "Free some space and start again.",

@@ -43,8 +43,16 @@ class JobFailed(EdgewrightError):
         self.details = details
 
 
+class NoRoom(JobFailed):
+    """The disk is full or memory ran out: no fault of the model, and no other way around it would help."""
+
+
 class WorkerDied(JobFailed):
     """The child process ended before it answered: a crash, an abort, or the out-of-memory killer."""
+
+
+class WorkerKilled(WorkerDied):
+    """It was killed from outside, most likely because memory ran out."""
 
 
 class JobCancelled(Exception):

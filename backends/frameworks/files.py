@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backends.domain.errors import BadInput, JobFailed
+from backends.domain.errors import BadInput, NoRoom
 
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
@@ -60,6 +60,6 @@ def require_file(path: Path, what: str) -> Path:
     return path
 
 
-def _no_room(folder: Path, needed_bytes: int) -> JobFailed:
+def _no_room(folder: Path, needed_bytes: int) -> NoRoom:
     need = f" About {max(1, needed_bytes // 1_000_000)} MB are needed." if needed_bytes else ""
-    return JobFailed(f"The disk that holds “{folder}” is full.{need}", "Free some space and start again.")
+    return NoRoom(f"The disk that holds “{folder}” is full.{need}", "Free some space and start again.")

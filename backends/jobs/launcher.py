@@ -21,13 +21,13 @@ from typing import IO, Any, TypeVar
 import psutil
 
 from backends.codec import dump_line, load_line
-from backends.domain.errors import JobCancelled, JobFailed
+from backends.domain.errors import JobCancelled, JobFailed, WorkerDied, WorkerKilled
 from backends.domain.events import TERMINAL, Cancelled, Event, Failed, Result
 from backends.domain.runtime import Runtime
 from backends.frameworks.base import JobContext
 from backends.jobs import wire
 from backends.jobs.context import Context
-from backends.jobs.outcome import as_error, describe_exit
+from backends.jobs.outcome import KILLED, as_error, describe_exit
 from backends.jobs.spec import JobSpec
 
 R = TypeVar("R")
@@ -221,7 +221,8 @@ class JobHandle:
     def _death(self) -> Failed:
         code = self._worker.exit_code()
         message, remedy = describe_exit(code, self._spec.task.name)
-        return Failed(message, remedy, self._worker.log_tail(), code, "WorkerDied")
+        kind = WorkerKilled if code in KILLED else WorkerDied
+        return Failed(message, remedy, self._worker.log_tail(), code, kind.__name__)
 
     def _end(self) -> None:
         with self._lock:

@@ -6,8 +6,10 @@ import signal
 import traceback
 
 from backends.domain import errors
-from backends.domain.errors import EdgewrightError, JobCancelled, JobFailed
+from backends.domain.errors import EdgewrightError, JobCancelled, JobFailed, NoRoom
 from backends.domain.events import Cancelled, Failed
+
+KILLED = (-9, 137)  # by SIGKILL, as the out-of-memory killer does; a shell adds 128
 
 
 def as_error(failed: Failed) -> EdgewrightError:
@@ -29,7 +31,9 @@ def as_event(error: BaseException) -> Failed | Cancelled:
         return Failed(error.message, error.remedy, details, kind=type(error).__name__)
     if isinstance(error, MemoryError):
         return Failed(
-            "Memory ran out.", "Close other programs, choose a smaller model, precision or context."
+            "Memory ran out.",
+            "Close other programs, choose a smaller model, precision or context.",
+            kind=NoRoom.__name__,
         )
     return Failed(
         f"Something unexpected happened: {type(error).__name__}: {error}",
@@ -43,7 +47,7 @@ def describe_exit(code: int, task: str) -> tuple[str, str]:
     """A sentence and a remedy for a worker that ended without an answer. Negative codes are signals."""
     if code == -signal.SIGTERM or code == 143:
         return f"The {task} worker was terminated from outside.", "Start it again."
-    if code in (-9, 137):
+    if code in KILLED:
         return (
             f"The {task} worker was killed, most likely because memory ran out.",
             "Close other programs, choose a smaller precision or a shorter context.",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backends.domain.errors import BadInput, JobFailed
+from backends.domain.errors import BadInput, JobFailed, NoRoom
 from backends.storage.owners import lives, this_process
 
 PARTIAL = ".edgewright-partial-"
@@ -77,9 +77,7 @@ def write_text(path: Path, text: str) -> None:
 
 def disk_error(error: OSError, path: Path) -> JobFailed:
     if error.errno == errno.ENOSPC:
-        return JobFailed(
-            f"The disk is full: “{path}” could not be written.", "Free some space and try again."
-        )
+        return NoRoom(f"The disk is full: “{path}” could not be written.", "Free some space and try again.")
     return JobFailed(f"“{path}” could not be written: {error.strerror or error}.", "Choose another folder.")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backends.domain.errors import BadInput, JobCancelled, WorkerDied
+from backends.domain.errors import BadInput, JobCancelled, WorkerKilled
 from backends.domain.events import TERMINAL, Cancelled, Event, Failed, Log, Progress, Result
 from backends.domain.model import ModelFormat, ModelKind
 from backends.domain.runtime import Runtime
@@ -133,7 +133,7 @@ def test_a_dead_worker_is_noticed_when_asked_again(tmp_path: Path) -> None:
     end = only_terminal(list(worker.submit(job("ok", tmp_path)).events()))
     worker.close()
     assert isinstance(end, Failed)
-    assert end.kind == WorkerDied.__name__
+    assert end.kind == WorkerKilled.__name__
 
 
 def test_the_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from backends.domain.errors import BadInput, EdgewrightError, JobFailed
+from backends.domain.errors import BadInput, EdgewrightError, JobFailed, NoRoom
 
 DETAIL_LINES = 40
 
@@ -87,9 +87,9 @@ def explain(title: str, code: int, words: str) -> EdgewrightError:
     """The error for a converter that ended with ``code`` after these words."""
     details = "\n".join(words.strip().splitlines()[-DETAIL_LINES:])
     if _FULL.search(words):
-        return JobFailed("The disk is full.", "Free some space and start again.", details)
+        return NoRoom("The disk is full.", "Free some space and start again.", details)
     if code == -9 or "MemoryError" in words or "DefaultCPUAllocator: can't allocate" in words:
-        return JobFailed(
+        return NoRoom(
             f"Memory ran out while {title} was working.",
             "Close other programs, or convert on a machine with more memory.",
             details,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.domain.artifact import Artifact, Option
-from backends.domain.errors import BadInput, JobFailed
+from backends.domain.errors import BadInput, JobFailed, NoRoom
 from backends.domain.events import Log, Progress, Started
 from backends.domain.model import ModelFormat, ModelKind, TensorContents
 from backends.frameworks.base import JobContext, OptimizeRequest
@@ -277,7 +277,7 @@ def _importance(
 def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + _HEADROOM_BYTES:
-        raise JobFailed(
+        raise NoRoom(
             f"The disk is too full: this needs {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free "
             f"in “{folder}”.",
             "Free some space, or choose another folder.",
@@ -349,8 +349,6 @@ def _failure(reason: str, target: Path, plan: Plan) -> JobFailed:
     free = shutil.disk_usage(target.parent).free
     if "iostream" in reason or "ios_base" in reason:
         if free < max(_HEADROOM_BYTES, plan.size_bytes - written):
-            return JobFailed(
-                "The disk became full while writing.", "Free some space and start again.", reason
-            )
+            return NoRoom("The disk became full while writing.", "Free some space and start again.", reason)
         return JobFailed(f"“{target}” could not be written.", "Check the folder and the disk.", reason)
     return JobFailed(f"llama.cpp could not quantize the model: {reason or 'it gave no reason'}.", "", reason)

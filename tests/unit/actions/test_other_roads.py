@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,10 +13,18 @@ import pytest
 from backends.actions import convert
 from backends.actions.convert import form_of
 from backends.domain.artifact import Artifact, Option
-from backends.domain.errors import BadInput, FrameworkUnavailable, JobFailed
-from backends.domain.events import Event, Log
+from backends.domain.errors import (
+    BadInput,
+    FrameworkUnavailable,
+    JobFailed,
+    NoRoom,
+    WorkerDied,
+    WorkerKilled,
+)
+from backends.domain.events import Event, Failed, Log
 from backends.domain.model import ModelFormat, ModelKind, SourceModel
 from backends.jobs.context import Context
+from backends.jobs.outcome import as_error, as_event
 
 OPENVINO = ModelFormat.OPENVINO
 MADE = cast(Artifact, object())
@@ -84,3 +93,47 @@ def test_the_first_road_waits_for_its_environment(
     with pytest.raises(FrameworkUnavailable, match="Install it"):
         form_of(source, (OPENVINO,), Context(lambda event: None))
     assert not walked
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NoRoom("The disk is full."), WorkerKilled("Killed."), as_error(cast(Failed, as_event(MemoryError())))],
+    ids=lambda error: type(error).__name__,
+)
+def test_for_want_of_room_no_other_road_is_tried(
+    source: SourceModel, monkeypatch: pytest.MonkeyPatch, error: JobFailed
+) -> None:
+    tried = stopping(monkeypatch, error)
+    with pytest.raises(JobFailed) as caught:
+        form_of(source, (OPENVINO,), Context(lambda event: None))
+    assert caught.value is error and tried == ["hf-openvino"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BadInput("It is unknown."), JobFailed("Another model."), WorkerDied("A crash.")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_a_model_is_refused_for_leads_to_another_road(
+    source: SourceModel, monkeypatch: pytest.MonkeyPatch, error: BadInput | JobFailed
+) -> None:
+    tried = stopping(monkeypatch, error)
+    with pytest.raises((BadInput, JobFailed)):
+        form_of(source, (OPENVINO,), Context(lambda event: None))
+    assert tried == ["hf-openvino", "hf-onnx"]
+
+
+def stopping(monkeypatch: pytest.MonkeyPatch, error: Exception) -> list[str]:
+    """Every converter fails with ``error``. Returns the names of those that were tried."""
+    tried: list[str] = []
+
+    def go(walker: Any) -> None:
+        tried.append(walker.step.converter.name)
+        raise error
+
+    monkeypatch.setattr(convert, "_waiting_s", lambda: dict[str, float]())
+    monkeypatch.setattr(convert, "_missing", lambda one: ())
+    monkeypatch.setattr(convert._Walker, "go", go)
+    monkeypatch.setattr(convert._Place, "start", lambda *_: None)
+    monkeypatch.setattr(convert, "calibrated", lambda *_: nullcontext())
+    return tried

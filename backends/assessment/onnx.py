@@ -18,7 +18,7 @@ from backends.assessment.folder import (
 )
 from backends.assessment.licence import licence_beside
 from backends.assessment.onnx_graph import ELEMENT_TYPES, nodes, weights
-from backends.assessment.signature import family, kind
+from backends.assessment.signature import family, kind, without_cache
 from backends.domain.errors import BadInput
 from backends.domain.model import SHAPE_ONLY_KEY, ModelFormat, ModelProfile, TensorContents, TensorSpec
 
@@ -32,7 +32,7 @@ def read(path: Path) -> ModelProfile:
     model = _parse(path)
     found, operators, external = weights(model, path)
     inputs, outputs = signature(model)
-    does = kind(inputs, outputs)
+    does = kind(inputs)
     context = _context_binaries(model, path)
     parts = beside(path, does, inputs, outputs)
     files = tuple(dict.fromkeys((path, *external, *(context or ()), *parts.files)))
@@ -53,7 +53,7 @@ def read(path: Path) -> ModelProfile:
         tokenizer=parts.tokenizer,
         licence=_licence(model) or licence_beside(path),
         files=files,
-        warnings=_warnings(contents, operators, context is not None),
+        warnings=_warnings(contents, operators, context is not None) + without_cache(does, inputs, outputs),
         shape_only=any(entry.key == SHAPE_ONLY_KEY for entry in model.metadata_props),
         quantized_operators=operators,
         **parts.facts,

@@ -14,7 +14,7 @@ from backends.assessment.beside import beside
 from backends.assessment.counting import Weight, element_count, label, overhead, packed_bytes, tally
 from backends.assessment.folder import damaged, file_size, inside, model_name, opened, printable
 from backends.assessment.licence import licence_beside
-from backends.assessment.signature import family, kind
+from backends.assessment.signature import family, kind, without_cache
 from backends.domain.errors import BadInput
 from backends.domain.model import (
     SHAPE_ONLY_KEY,
@@ -87,7 +87,7 @@ def read(path: Path) -> ModelProfile:
     found = list(net.weights(path, file_size(weights_file)))
     contents = tally(found)
     inputs, outputs = net.signature()
-    does = ModelKind.LANGUAGE if net.is_stateful_text() else kind(inputs, outputs)
+    does = ModelKind.LANGUAGE if net.is_stateful_text() else kind(inputs)
     parts = beside(path, does, inputs, outputs)
     files = (path, weights_file, *parts.files)
     return ModelProfile(
@@ -105,7 +105,8 @@ def read(path: Path) -> ModelProfile:
         tokenizer=parts.tokenizer,
         licence=licence_beside(path),
         files=files,
-        warnings=() if contents.parameters else ("It holds no weights.",),
+        warnings=(() if contents.parameters else ("It holds no weights.",))
+        + without_cache(does, inputs, outputs),
         shape_only=net.shape_only,
         quantized_operators=net.quantized_operators(),
         **parts.facts,

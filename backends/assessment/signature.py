@@ -30,15 +30,30 @@ _TOKEN_INPUTS = {"input_ids", "tokens"}
 _IMAGE_CHANNELS = (1, 3, 4)
 
 
-def kind(inputs: Iterable[TensorSpec], outputs: Iterable[TensorSpec]) -> ModelKind:
-    """A language model has a cache, or token ids in and logits out; a vision model takes an image."""
+def kind(inputs: Iterable[TensorSpec]) -> ModelKind:
+    """A language model has a key/value cache; a vision model takes an image.
+
+    Token ids alone make none: classifiers of tokens and masked language models take them as well.
+    """
     inputs = tuple(inputs)
     names = {spec.name for spec in inputs}
     if any(PAST_KEY.search(name) for name in names):
         return ModelKind.LANGUAGE
-    if names & _TOKEN_INPUTS and any(spec.name == "logits" and len(spec.shape) == 3 for spec in outputs):
-        return ModelKind.LANGUAGE
     return ModelKind.VISION if any(_is_image(spec) for spec in inputs) else ModelKind.TENSOR
+
+
+def without_cache(
+    kind: ModelKind, inputs: Iterable[TensorSpec], outputs: Iterable[TensorSpec]
+) -> tuple[str, ...]:
+    """A sentence where a tensor model may be a decoder that was exported without its cache."""
+    takes = any(spec.name in _TOKEN_INPUTS for spec in inputs)
+    scores = any(spec.name == "logits" and len(spec.shape) == 3 for spec in outputs)
+    if kind is ModelKind.LANGUAGE or not (takes and scores):
+        return ()
+    return (
+        "It scores tokens and has no key/value cache, so it counts as a tensor model. If it is a decoder of "
+        "text, export it with its cache.",
+    )
 
 
 def family(operators: Iterable[str], kind: ModelKind) -> str:

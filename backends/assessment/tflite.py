@@ -108,7 +108,7 @@ def read(path: Path) -> ModelProfile:
     first = model.graphs[0]
     inputs = tuple(_spec(path, first, i) for i in first.inputs)
     outputs = tuple(_spec(path, first, i) for i in first.outputs)
-    does = kind(inputs, outputs)
+    does = kind(inputs)
     quantized = Counter(t.type for graph in model.graphs for t in graph.tensors if t.quantized)
     return ModelProfile(
         path=path,

@@ -24,7 +24,7 @@ from backends.domain.model import ModelFormat, SourceModel
 from backends.quality.data import read_images
 from backends.quality.vision import read_outputs
 from tests.contract.managed import cosine, installed, quiet
-from tests.unit.assessment.builders import make_tflite
+from tests.unit.assessment.builders import make_masked, make_tflite
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -110,6 +110,27 @@ def faces(folder: Path) -> NDArray[np.float32]:
     photos = [Image.open(path).convert("RGB").resize((320, 240)) for path in sorted(folder.glob("*.jpg"))]
     pixels = np.stack([np.asarray(photo, np.float32) for photo in photos])
     return np.ascontiguousarray(((pixels - 127) / 128).transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("framework", "precision"),
+    [("onnxruntime", "INT8_DYNAMIC"), ("openvino", "INT8"), ("olive", "INT8_DYNAMIC")],
+)
+def test_scores_of_masked_tokens_are_quantized_and_run(
+    framework: str, precision: str, tmp_path: Path
+) -> None:
+    installed(framework)
+    source = source_model(make_masked(tmp_path / "masked.onnx"))
+    ids = np.random.default_rng(0).integers(0, 32, (4, 16))
+    path = tmp_path / "ids.npz"
+    np.savez(path, input_ids=ids, attention_mask=np.ones_like(ids))
+    made = quantize(source, framework, precision, tmp_path / "out", quiet())
+    found = []
+    for artifact in (original_artifact(source), made):
+        with closing(opener(quiet())(Configuration(artifact))) as engine:
+            found.append(dict(read_outputs(engine.infer(path, tmp_path / "outputs.npz")))["logits"])
+    assert found[0].shape == (4, 16, 32)
+    assert cosine(found[0], found[1]) > 0.99
 
 
 @pytest.fixture

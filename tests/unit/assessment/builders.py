@@ -154,6 +154,25 @@ def make_onnx(path: Path) -> Path:
     return path
 
 
+def make_masked(path: Path) -> Path:
+    """The least of a masked language model: token ids in, a row of logits (32) out for each. No cache."""
+    generator = np.random.default_rng(20261128)
+    value = helper.make_tensor_value_info
+    tokens = ["batch", "sequence"]
+    nodes = [
+        helper.make_node("Gather", ["embedding", "input_ids"], ["rows"]),
+        helper.make_node("MatMul", ["rows", "head"], ["logits"]),
+    ]
+    weights = [
+        array("embedding", generator.normal(size=(32, 64)).astype(np.float32)),
+        array("head", generator.normal(size=(64, 32)).astype(np.float32)),
+    ]
+    inputs = [value(name, TensorProto.INT64, tokens) for name in ("input_ids", "attention_mask")]
+    outputs = [value("logits", TensorProto.FLOAT, [*tokens, 32])]
+    onnx.save(onnx_model(nodes, weights, inputs, outputs), path)
+    return path
+
+
 def make_ir(path: Path, *, element: str = "i8", doctype: str = "") -> Path:
     """y = x · (weight − zero point) · scale, with a weight of 4×(2×64) in two groups; returns the .xml."""
     width = {"u4": 4, "i4": 4, "i8": 8, "u8": 8}[element]

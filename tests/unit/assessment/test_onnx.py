@@ -15,7 +15,14 @@ from backends.assessment.assess import assess
 from backends.assessment.contents import contents
 from backends.domain.errors import BadInput
 from backends.domain.model import ModelFormat, ModelKind, TensorSpec
-from tests.unit.assessment.builders import SHARED, array, make_onnx, make_sentencepiece, onnx_model
+from tests.unit.assessment.builders import (
+    SHARED,
+    array,
+    make_masked,
+    make_onnx,
+    make_sentencepiece,
+    onnx_model,
+)
 
 
 def save(path: Path, nodes: list[Any], weights: list[Any], **io: Any) -> Path:
@@ -177,6 +184,13 @@ def test_a_cache_makes_a_language_model(tmp_path: Path) -> None:
     assert (profile.kind, profile.architecture) == (ModelKind.LANGUAGE, "transformer")
     assert (profile.layers, profile.kv_heads, profile.head_dim, profile.vocabulary) == (3, 2, 16, 32)
     assert profile.name == tmp_path.name
+
+
+def test_scores_of_tokens_without_a_cache_make_a_tensor_model(tmp_path: Path) -> None:
+    profile = assess(make_masked(tmp_path / "model.onnx"))
+    assert profile.kind is ModelKind.TENSOR
+    assert any("no key/value cache" in warning for warning in profile.warnings)
+    assert not any("cache" in warning for warning in assess(_language(tmp_path / "other.onnx")).warnings)
 
 
 def test_the_configuration_beside_it_is_read(tmp_path: Path) -> None:

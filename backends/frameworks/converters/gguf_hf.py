@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from backends.domain.errors import BadInput
@@ -15,10 +17,15 @@ from backends.frameworks.converters.running import OFFLINE
 from backends.frameworks.files import writing
 
 TITLE = "Transformers"
+_PART = re.compile(r"-\d{5}-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
 
 
 def convert(request: ConvertRequest, job: JobContext) -> Converted:
-    """Raises BadInput for an architecture or tokenizer that Transformers does not read from GGUF."""
+    """Raises BadInput for an architecture or tokenizer that Transformers does not read from GGUF.
+
+    Also for a model in several files: Transformers would read the first alone.
+    """
+    _refuse_parts(request.source)
     os.environ.update(OFFLINE)
     import torch
     import transformers
@@ -41,6 +48,15 @@ def convert(request: ConvertRequest, job: JobContext) -> Converted:
         model.save_pretrained(request.output)
         tokenizer.save_pretrained(request.output)
     return Converted(request.output, {name: metadata.version(name) for name in ("torch", "transformers")})
+
+
+def _refuse_parts(source: Path) -> None:
+    match = _PART.search(source.name)
+    if match and int(match["count"]) > 1:
+        raise BadInput(
+            f"“{source.name}” is one of {int(match['count'])} files, and {TITLE} reads GGUF from one only.",
+            "Join them with llama.cpp's llama-gguf-split --merge, or start from the Hugging Face folder.",
+        )
 
 
 def _drop_padding_beyond(config: Any) -> None:

@@ -10,9 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from backends.domain.errors import BadInput, JobFailed
-from backends.frameworks.converters import reference
+from backends.frameworks.converters import gguf_hf, reference
+from backends.frameworks.converters.base import ConvertRequest
 from backends.frameworks.converters.explaining import explain
 from backends.frameworks.converters.fetching import WANTED, unpack
+from backends.jobs.context import Context
 
 TRACE = "Traceback (most recent call last):\n  File x, line 1\n"
 
@@ -93,6 +95,15 @@ def test_what_the_reference_cannot_load_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(JobFailed, match=r"cannot load .*: This model needs the package timm") as failed:
         reference._model(tmp_path, SimpleNamespace(float32="float32"), library)
     assert failed.value.remedy
+
+
+def test_a_model_in_several_gguf_files_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    source = tmp_path / "m-00001-of-00003.gguf"
+    request = ConvertRequest("gguf-hf", source, tmp_path / "out", "m", "Q8_0", 0)
+    with pytest.raises(BadInput, match="one of 3 files") as refused:
+        gguf_hf.convert(request, Context(lambda _: None))
+    assert "--merge" in refused.value.remedy
+    assert not request.output.exists()
 
 
 def archive(path: Path, *names: str) -> Path:

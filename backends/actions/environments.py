@@ -35,6 +35,7 @@ def repair(name: str, job: JobContext, wheels: Path | None = None) -> Availabili
     """Make the framework's environment anew. Raises as :func:`install` does."""
     manifest = registry.manifest(name)
     installing.repair(environments(), manifest, job, wheels)
+    _fetch_converters(manifest, job, wheels)  # their sources lay in the environment, and went with it
     return availability(manifest.name, job)
 
 

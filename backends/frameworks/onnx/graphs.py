@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]
 from onnx import GraphProto, ModelProto, checker, external_data_helper, version_converter
 
 from backends.domain.errors import BadInput
@@ -36,7 +36,7 @@ def read_model(path: Path) -> tuple[Path, ModelProto]:
 
 def write_model(model: ModelProto, path: Path, beside: bool) -> None:
     """``beside``: weights in a file of their own, which is mapped into memory instead of parsed."""
-    size = model.ByteSize()
+    size = graph_bytes(model)
     with writing(path.parent, size):
         if beside or size > SINGLE_FILE_BYTES:
             onnx.save(
@@ -44,6 +44,11 @@ def write_model(model: ModelProto, path: Path, beside: bool) -> None:
             )
         else:
             onnx.save(model, path)
+
+
+def graph_bytes(model: ModelProto) -> int:
+    """Bytes of weights and operators, part by part: no message over 2 GiB can tell its own size."""
+    return sum(part.ByteSize() for part in (*model.graph.initializer, *model.graph.node))
 
 
 def model_bytes(path: Path) -> int:
@@ -70,7 +75,7 @@ def raise_opset(model: ModelProto, wanted: int = PER_CHANNEL_OPSET) -> tuple[Mod
     try:
         converted = version_converter.convert_version(model, wanted)
         checker.check_model(converted)
-    except (RuntimeError, ValueError, IndexError, checker.ValidationError) as error:
+    except (RuntimeError, ValueError, IndexError, EncodeError, checker.ValidationError) as error:
         reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
         return model, f"The model's opset {opset(model)} could not be raised to {wanted} ({reason})."
     return converted, ""

@@ -12,6 +12,8 @@ from backends.commands.adding import AddCommand
 from backends.domain.errors import BadInput
 from backends.jobs.context import Context
 
+NAME_WIDTH = 34  # columns of a name in the table
+
 
 def add(add_command: AddCommand) -> None:
     clean = add_command(
@@ -61,22 +63,38 @@ def _clean(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
 
 
 def _text(document: Any) -> str:
+    """A row for each thing; why one could not be removed stands below the table."""
+    things = document["things"]
     rows = [
-        [one["name"], one["kind"], f"{one['size_bytes'] / 1e6:,.1f} MB", one["last_used"][:10], _state(one)]
-        for one in document["things"]
+        [
+            _short(one["name"]),
+            one["kind"],
+            f"{one['size_bytes'] / 1e6:,.1f} MB",
+            one["last_used"][:10],
+            _state(one),
+        ]
+        for one in things
     ]
     total, gone = document["total_bytes"] / 1e6, document["removed_bytes"] / 1e6
     end = f"{total:,.1f} MB in all" + (f", of which {gone:,.1f} MB were removed." if gone else ".")
-    return "\n".join(
-        [cli_text.table(["name", "kind", "size", "last used", "state"], rows), end] if rows else [end]
-    )
+    shown = [cli_text.table(["name", "kind", "size", "last used", "state"], rows)] if rows else []
+    problems = [
+        cli_text.wrapped(f"{one['name']}: {one['problem']}", "", "  ") for one in things if one["problem"]
+    ]
+    return "\n".join([*shown, *problems, end])
+
+
+def _short(name: str) -> str:
+    """Both ends of a long name tell more than its beginning."""
+    half = NAME_WIDTH // 2 - 1
+    return name if len(name) <= NAME_WIDTH else f"{name[:half]}…{name[-half:]}"
 
 
 def _state(one: Mapping[str, Any]) -> str:
     if one["removed"]:
         return "removed"
     if one["problem"]:
-        return str(one["problem"])
+        return "not removed"
     if one["in_use"]:
         return "in use"
     return f"needed by {len(one['runs'])} stored runs" if one["runs"] else "free to go"

@@ -84,7 +84,9 @@ def _frameworks_text(document: Any) -> str:
         for entry in document["frameworks"]
     ]
     notes = [
-        f"{entry['title']}: {entry['reason'].rstrip('.')}. {entry['remedy']}".strip()
+        cli_text.wrapped(
+            f"{entry['title']}: {entry['reason'].rstrip('.')}. {entry['remedy']}".strip(), "", "  "
+        )
         for entry in [*document["frameworks"], *document.get("tools", ())]
         if entry["reason"]
     ]

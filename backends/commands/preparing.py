@@ -58,10 +58,11 @@ def _data_text(document: Any) -> str:
         "classes": _counts(document["classes"], "name"),
         "preprocessing": _preprocessing(document["preprocessing"]),
     }
-    lines = [f"{name}: {value}" for name, value in facts.items() if value]
+    lines = [cli_text.facts(facts.items())]
     lines += [f"  “{one['text'][:70]}”{_tokens(one)}" for one in document["excerpts"]]
-    lines += [f"  {one['query'][:60]} → {one['choices'][one['gold']][:40]}" for one in document["questions"]]
-    return "\n".join([*lines, *_plan(document["plan"]), *document["problems"]])
+    lines += [f"  {one['query'][:50]} → {one['choices'][one['gold']][:40]}" for one in document["questions"]]
+    problems = [cli_text.wrapped(problem, "", "  ") for problem in document["problems"]]
+    return "\n".join([*lines, *_plan(document["plan"]), *problems])
 
 
 def _counts(counts: list[Mapping[str, Any]], key: str) -> str:
@@ -92,7 +93,12 @@ def _plan(found: Mapping[str, Any] | None) -> list[str]:
         f"Assumed: the original is right in {found['original_accuracy']:.0%}, "
         f"and the two differ on {found['differing']:.0%} of the items."
     )
-    return [_decided(found), cli_text.table(["accuracy kept", "items that decide"], rows), assumed]
+    told = cli_text.wrapped(_decided(found), "", "  ")
+    return [
+        told,
+        cli_text.table(["accuracy kept", "items that decide"], rows),
+        cli_text.wrapped(assumed, "", "  "),
+    ]
 
 
 def _decided(found: Mapping[str, Any]) -> str:

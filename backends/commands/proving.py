@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backends.cli_text import facts, wrapped
 from backends.commands.adding import AddCommand
 from backends.jobs.context import Context
+from backends.reporting.words import moment
 
 if TYPE_CHECKING:
     from backends.reporting.verification import Verification
@@ -17,13 +20,17 @@ def add(add_command: AddCommand) -> None:
     report = add_command("report", _report, "a run as one file to pass on: HTML, or PDF")
     report.add_argument("run", help="its id, as “edgewright history” lists it")
     report.add_argument("--out", type=Path, required=True, metavar="FILE.html|.pdf")
-    certify = add_command("certify", _certify, "a run with its raw samples, signed so that any change shows")
+    certify = add_command(
+        "certify", _certify, "a run with its raw samples, signed so that any change shows", _certify_text
+    )
     certify.add_argument("run", help="its id, as “edgewright history” lists it")
     certify.add_argument("--out", type=Path, required=True, metavar="FILE")
     verify = add_command(
-        "verify", _verify, "is a certificate as it was signed, and its artifacts as certified"
+        "verify", _verify, "is a certificate as it was signed, and its artifacts as certified", _verify_text
     )
-    rerun = add_command("rerun", _rerun, "repeat the measurement of a certificate: does it agree?")
+    rerun = add_command(
+        "rerun", _rerun, "repeat the measurement of a certificate: does it agree?", _rerun_text
+    )
     for command in (verify, rerun):
         command.add_argument("certificate", type=Path)
         command.add_argument(
@@ -101,3 +108,39 @@ def _rerun(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
         "figures": [one.sentence for one in found.agreements],
         "remarks": list(found.remarks),
     }
+
+
+def _certify_text(document: Any) -> str:
+    rows = [
+        ("Certificate", document["certificate"]),
+        ("Run", document["run_id"]),
+        ("Signed by", document["signed_by"]),
+    ]
+    return "\n\n".join([facts(rows), *_verdicts(document)])
+
+
+def _verify_text(document: Any) -> str:
+    rows = [
+        ("Certificate", document["certificate"]),
+        ("As signed", "yes" if document["intact"] else "no, it was changed"),
+        ("Signed by", f"{document['signed_by']} ({'trusted' if document['trusted'] else 'not trusted'})"),
+        ("Model", document["model"]),
+        ("Issued", moment(document["issued_at"])),
+    ]
+    return "\n\n".join([facts(rows), *_verdicts(document), *_titled("artifacts", document["artifacts"])])
+
+
+def _rerun_text(document: Any) -> str:
+    rows = [("Run", document["run_id"]), ("Agrees", "yes" if document["agrees"] else "no")]
+    figures, remarks = _titled("figures", document["figures"]), _titled("remarks", document["remarks"])
+    return "\n\n".join([facts(rows), *figures, *remarks])
+
+
+def _verdicts(document: Any) -> list[str]:
+    return _titled("verdicts", [f"{label}: {verdict}" for label, verdict in document["overall"].items()])
+
+
+def _titled(title: str, sentences: Iterable[str]) -> list[str]:
+    """A paragraph, or none where there is nothing to say."""
+    lines = [wrapped(one, "  ", "      ") for one in sentences]
+    return ["\n".join([title, *lines])] if lines else []

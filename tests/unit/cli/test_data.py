@@ -25,7 +25,7 @@ def test_images_for_a_model(capsys: pytest.CaptureFixture[str]) -> None:
 def test_questions_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "data", str(LM / "tasks.jsonl"))
     assert code == 0
-    assert "form: tasks" in out
+    assert "form:    tasks" in out
     assert "items the 95% gate" in out
     assert "Assumed: the original is right in 80%" in out
     check("data", run(capsys, "data", str(LM / "tasks.jsonl"), "--json")[1])

@@ -42,6 +42,11 @@ def test_from_a_run_to_a_confirmed_certificate(
     found = check("verify", capsys.readouterr().out)
     assert (found["intact"], found["trusted"], found["signed_by"]) == (True, True, signer)
     assert len(found["artifacts"]) == 5
+    assert cli.main(["verify", str(paper), "--artifacts", str(models)]) == 0
+    text = capsys.readouterr().out
+    assert "As signed:   yes" in text and f"{signer} (trusted)" in text
+    assert all(f"  {label}: {verdict}" in text for label, verdict in found["overall"].items())
+    assert not any(word in text for word in ("None", "True", "{"))
 
 
 def test_what_does_not_hold_ends_with_2(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from backends.domain.artifact import Artifact
+from backends.domain.artifact import Artifact, Option
 from backends.domain.hardware import HardwareProfile
 from backends.domain.model import SourceModel
 from backends.domain.result import ConfigurationResult
@@ -51,6 +51,7 @@ class WizardState:
     target: str = THIS_MACHINE
     recommendation: Recommendation | None = None
     chosen: tuple[Choice, ...] = ()
+    options: Mapping[Choice, Mapping[str, Option]] = field(default_factory=dict)  # of quantizing, checked
     original: Artifact | None = None
     artifacts: Mapping[Choice, Artifact] = field(default_factory=dict)
     failures: Mapping[Choice, str] = field(default_factory=dict)  # choices that could not be made, and why
@@ -93,6 +94,12 @@ class WizardState:
 
     def with_chosen(self, chosen: tuple[Choice, ...]) -> WizardState:
         return replace(self, chosen=chosen)
+
+    def with_options(self, choice: Choice, options: Mapping[str, Option]) -> WizardState:
+        """Other options of quantizing: what was made without them is to be made anew."""
+        others = {key: given for key, given in self.options.items() if key != choice}
+        kept = {**others, choice: options} if options else others
+        return replace(self, options=kept).without_artifact(choice)
 
     def with_original(self, original: Artifact) -> WizardState:
         return replace(self, original=original)

@@ -11,9 +11,12 @@ import pytest
 from backends.domain.artifact import Artifact
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Log, Progress
+from backends.frameworks import registry
 from backends.workflow.wizard import Choice
 from gui.wizard.pages.optimize import OptimizePage
 from gui.wizard.pages.optimize_queue import Stage, folder_name
+from gui.wizard.pages.option_fields import field_of
+from gui.wizard.pages.options_dialog import OptionsDialog
 from tests.gui.gates import Gate
 from tests.unit.samples import artifact, available, machine, source
 
@@ -27,7 +30,7 @@ def made(choice: Choice) -> Artifact:
 
 @pytest.fixture
 def open_page(qtbot, services, monkeypatch) -> Callable[..., OptimizePage]:
-    def make_page(make=lambda source, choice, target, job: made(choice), original=None) -> OptimizePage:
+    def make_page(make=lambda *asked: made(asked[1]), original=None) -> OptimizePage:
         read = original or (lambda source, job: ORIGINAL)
         monkeypatch.setattr(OptimizePage, "make", staticmethod(make))
         monkeypatch.setattr(OptimizePage, "read_original", staticmethod(read))
@@ -55,7 +58,7 @@ def idle(qtbot, page: OptimizePage) -> None:
 def test_everything_chosen_is_made_one_after_the_other(open_page, services, qtbot) -> None:
     seen: list[Choice] = []
 
-    def make(source, choice, target: Path, job) -> Artifact:
+    def make(source, choice, options, target: Path, job) -> Artifact:
         assert not target.exists()
         seen.append(choice)
         job.emit(Log(f"working on {choice.precision}"))
@@ -77,7 +80,7 @@ def test_everything_chosen_is_made_one_after_the_other(open_page, services, qtbo
 def test_progress_and_time_left_are_shown(open_page, qtbot) -> None:
     gate = Gate()
 
-    def make(source, choice, target, job) -> Artifact:
+    def make(source, choice, options, target, job) -> Artifact:
         job.emit(Progress(0.5, "Layer 12 of 24", 90.0))
         gate.wait(job)
         return made(choice)
@@ -98,7 +101,7 @@ def test_progress_and_time_left_are_shown(open_page, qtbot) -> None:
 def test_a_failure_costs_its_row_and_can_be_tried_again(open_page, services, qtbot) -> None:
     broken = [True]
 
-    def make(source, choice, target, job) -> Artifact:
+    def make(source, choice, options, target, job) -> Artifact:
         if choice == SMALL and broken[0]:
             raise JobFailed("The worker was killed.", "Close other programs.", "last words")
         return made(choice)
@@ -123,7 +126,7 @@ def test_a_failure_costs_its_row_and_can_be_tried_again(open_page, services, qtb
 def test_stop_ends_the_job_and_go_on_takes_it_up(open_page, services, qtbot) -> None:
     gate = Gate()
 
-    def make(source, choice, target, job) -> Artifact:
+    def make(source, choice, options, target, job) -> Artifact:
         gate.wait(job)
         return made(choice)
 
@@ -142,7 +145,7 @@ def test_stop_ends_the_job_and_go_on_takes_it_up(open_page, services, qtbot) -> 
 def test_what_is_made_is_not_made_again(open_page, services, qtbot) -> None:
     seen: list[Choice] = []
 
-    def make(source, choice, target, job) -> Artifact:
+    def make(source, choice, options, target, job) -> Artifact:
         seen.append(choice)
         return made(choice)
 
@@ -171,7 +174,7 @@ def test_without_an_original_nothing_is_made(open_page, services, qtbot) -> None
 def test_another_model_meanwhile_gets_nothing_of_the_one_before(open_page, services, qtbot) -> None:
     gate = Gate()
 
-    def make(source, choice, target, job) -> Artifact:
+    def make(source, choice, options, target, job) -> Artifact:
         if source.profile.contents.parameters == 1_000_000_000:
             gate.wait(job)
         return made(choice)
@@ -200,3 +203,84 @@ def test_the_log_is_one_click_away(open_page, qtbot) -> None:
     assert page.log.isVisible()
     assert page.toggle.text() == "Hide"
     idle(qtbot, page)
+
+
+NAME = "bits_per_weight"
+
+
+def options_of(page: OptimizePage, choice: Choice) -> OptionsDialog:
+    page.rows[choice].options.click()
+    return page.findChildren(OptionsDialog)[-1]
+
+
+def test_options_are_those_of_the_manifest_and_reach_what_makes(open_page, services, qtbot) -> None:
+    given: list[dict[str, object]] = []
+
+    def make(source, choice, options, target, job) -> Artifact:
+        given.append(dict(options))
+        return made(choice)
+
+    page = open_page(make)
+    idle(qtbot, page)
+    dialog = options_of(page, SMALL)
+    assert list(dialog.fields) == [spec.name for spec in registry.manifest("llamacpp").options]
+    dialog.fields["pure"].widget.setCurrentIndex(1)
+    dialog.fields[NAME].widget.setText("4.5")
+    dialog.use.click()
+    qtbot.waitUntil(lambda: len(given) == 3 and not page.queue.running)
+    assert given == [{}, {}, {"pure": True, NAME: 4.5}]
+    assert page.rows[SMALL].options_note.text() == "With pure on · bits per weight 4.5"
+    assert page.rows[LARGE].options_note.isHidden()
+    again = options_of(page, SMALL)
+    assert again.fields[NAME].widget.text() == "4.5"
+    again.defaults.click()
+    again.use.click()
+    qtbot.waitUntil(lambda: len(given) == 4 and not page.queue.running)
+    assert given[-1] == {}
+    assert services.store.state.options == {}
+
+
+@pytest.mark.parametrize(("text", "remedy"), [("80", "from 1.5 to 16"), ("many", "a number")])
+def test_a_value_that_makes_no_sense_is_refused_in_the_dialog(
+    open_page, services, qtbot, text: str, remedy: str
+) -> None:
+    page = open_page()
+    idle(qtbot, page)
+    dialog = options_of(page, SMALL)
+    dialog.fields[NAME].widget.setText(text)
+    dialog.use.click()
+    assert dialog.isVisible()
+    assert dialog.banner.sentence.text() == f"The option “{NAME}” cannot be “{text}”."
+    assert remedy in dialog.banner.remedy.text()
+    assert services.store.state.options == {}
+    assert SMALL in services.store.state.artifacts
+    dialog.cancel.click()
+
+
+def test_options_that_are_set_while_it_is_made_have_it_made_anew(open_page, services, qtbot) -> None:
+    gate, given = Gate(), list[object]()
+
+    def make(source, choice, options, target, job) -> Artifact:
+        given.append((choice, dict(options)))
+        if len(given) == 1:
+            gate.wait(job)
+        return made(choice)
+
+    page = open_page(make)
+    qtbot.waitUntil(gate.reached.is_set)
+    assert not page.rows[SMALL].options.isVisible()
+    page.use_options(SMALL, {"pure": True})
+    qtbot.waitUntil(lambda: len(services.store.state.artifacts) == 2)
+    idle(qtbot, page)
+    assert given == [(SMALL, {}), (SMALL, {"pure": True}), (LARGE, {})]
+
+
+def test_sizes_of_named_dimensions_are_written_as_pairs() -> None:
+    spec = next(one for one in registry.manifest("qnn").options if one.name == "dim.*")
+    field = field_of(spec, {"dim.batch": 1})
+    assert field.widget.text() == "batch=1"
+    field.widget.setText("batch=1, seq = 128")
+    assert field.given() == {"dim.batch": 1, "dim.seq": 128}
+    field.widget.setText("batch")
+    with pytest.raises(BadInput, match="names no size"):
+        field.given()

@@ -135,7 +135,7 @@ def test_an_edited_workflow_makes_the_configuration_anew(
         ran.append(text)
         return replace(artifact("INT8_STATIC", "olive"), options={"tried": 6})
 
-    recommended = staticmethod(lambda model, choice, target, job: artifact("INT8_STATIC", "olive"))
+    recommended = staticmethod(lambda *asked: artifact("INT8_STATIC", "olive"))
     monkeypatch.setattr(OptimizePage, "make", recommended)
     monkeypatch.setattr(OptimizePage, "make_edited", staticmethod(edited))
     original = staticmethod(lambda model, job: artifact("F16", original=True))

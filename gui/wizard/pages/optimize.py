@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QPushButton
 from backends.domain.artifact import Artifact
 from backends.domain.model import SourceModel
 from backends.frameworks import registry
-from backends.frameworks.base import JobContext
+from backends.frameworks.base import JobContext, Manifest
+from backends.frameworks.options import OptionSpec
 from backends.storage.paths import app_paths
 from backends.workflow.wizard import Choice, WizardState
 from gui.widgets import units
@@ -20,8 +21,9 @@ from gui.widgets.card import Card
 from gui.widgets.flow import CardGrid
 from gui.widgets.log_view import LogView
 from gui.wizard.page import Page
-from gui.wizard.pages.optimize_queue import OptimizeQueue, Stage
+from gui.wizard.pages.optimize_queue import OptimizeQueue, Options, Stage
 from gui.wizard.pages.optimize_row import QueueRow
+from gui.wizard.pages.options_dialog import OptionsDialog
 from gui.wizard.pages.turn import Turn
 from gui.wizard.pages.workflow_dialog import WorkflowDialog
 
@@ -32,10 +34,12 @@ translate = QCoreApplication.translate
 WORKFLOW = "workflow"  # the capability of frameworks whose work can be read and edited before it is done
 
 
-def make_artifact(source: SourceModel, choice: Choice, target: Path, job: JobContext) -> Artifact:
+def make_artifact(
+    source: SourceModel, choice: Choice, options: Options, target: Path, job: JobContext
+) -> Artifact:
     from backends.actions.quantize import quantize
 
-    return quantize(source, choice.framework, choice.precision, target, job)
+    return quantize(source, choice.framework, choice.precision, target, job, options)
 
 
 def make_edited(
@@ -113,6 +117,7 @@ class OptimizePage(Page):
             self._make_rows(state)
         original = state.original.size_bytes if state.original else 0
         for choice, row in self.rows.items():
+            row.show_options(state.options.get(choice, {}))
             row.show_entry(self.queue.entry(choice), state.artifacts.get(choice), original)
         self._empty.setVisible(not self.rows)
         self._say_state(state)
@@ -125,12 +130,50 @@ class OptimizePage(Page):
             found = known.get(choice.framework)
             title = found.title if found else choice.framework
             has_workflow = found is not None and WORKFLOW in found.capabilities
-            row = QueueRow(title, choice.precision, workflow=has_workflow)
+            has_options = found is not None and bool(self._specs(found, choice, state.source))
+            row = QueueRow(title, choice.precision, workflow=has_workflow, options=has_options)
+            row.options_wanted.connect(lambda choice=choice: self.open_options(choice))
             row.workflow_wanted.connect(lambda choice=choice: self.open_workflow(choice))
             row.retry.connect(lambda choice=choice: self._retry(choice))
             row.details_wanted.connect(self.details_wanted)
             self.rows[choice] = row
             self._grid.addWidget(row)
+
+    @staticmethod
+    def _specs(manifest: Manifest, choice: Choice, source: SourceModel | None) -> list[OptionSpec]:
+        """What can be set for this model at this precision."""
+        if source is None:
+            return []
+        kind = source.profile.kind
+        return [spec for spec in manifest.options if spec.concerns(kind, choice.precision)]
+
+    def open_options(self, choice: Choice) -> None:
+        """Show what can be set for a configuration."""
+        state = self._services.store.state
+        if state.source is None:
+            return
+        manifest, kind = registry.manifest(choice.framework), state.source.profile.kind
+        dialog = OptionsDialog(
+            self.tr("Options of {0} {1}").format(manifest.title, choice.precision),
+            self._specs(manifest, choice, state.source),
+            state.options.get(choice, {}),
+            lambda given: manifest.settings(given, kind, choice.precision),
+            self,
+        )
+        dialog.accepted_values.connect(lambda values: self.use_options(choice, values))
+        dialog.open()
+
+    def use_options(self, choice: Choice, options: Options) -> None:
+        """Have ``choice`` made with these; anew where it was made otherwise."""
+        store = self._services.store
+        if options == store.state.options.get(choice, {}) and choice not in self.workflows:
+            return
+        by_itself = self.queue.entry(choice).stage in (Stage.WAITING, Stage.RUNNING)
+        self.clear_error()
+        self.workflows.pop(choice, None)
+        store.update(store.state.with_options(choice, options))
+        if not by_itself:
+            self._make_again(choice)
 
     def open_workflow(self, choice: Choice) -> None:
         """Show the workflow of a configuration, to be edited and run instead."""
@@ -148,13 +191,20 @@ class OptimizePage(Page):
         self.clear_error()
         self.workflows[choice] = text
         store = self._services.store
-        store.update(store.state.without_artifact(choice))
+        store.update(store.state.with_options(choice, {}))
         self._make_again(choice)
 
-    def _make(self, source: SourceModel, choice: Choice, target: Path, job: JobContext) -> Artifact:
+    def _make(
+        self,
+        source: SourceModel,
+        choice: Choice,
+        options: Options,
+        target: Path,
+        job: JobContext,
+    ) -> Artifact:
         text = self.workflows.get(choice)
         if text is None:
-            return self.make(source, choice, target, job)
+            return self.make(source, choice, options, target, job)
         return self.make_edited(source, choice, text, target, job)
 
     def _make_again(self, choice: Choice) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
-from backends.domain.artifact import Artifact
+from backends.domain.artifact import Artifact, Option
 from backends.domain.events import Event, Failed, Log, Progress, Result, Started
 from backends.domain.model import SourceModel
 from backends.frameworks.base import JobContext
@@ -20,7 +20,8 @@ from backends.workflow.wizard import Choice
 from gui.jobs.runner import Job, JobRunner, Occupation, Terminal
 from gui.wizard.store import WizardStore
 
-Make = Callable[[SourceModel, Choice, Path, JobContext], Artifact]
+Options = Mapping[str, Option]  # of quantizing
+Make = Callable[[SourceModel, Choice, Options, Path, JobContext], Artifact]
 ReadOriginal = Callable[[SourceModel, JobContext], Artifact]
 ENOUGH_S, ENOUGH = 2.0, 0.05  # of a job before its own pace says when it will be done
 
@@ -69,6 +70,7 @@ class OptimizeQueue(QObject):
         self._source: SourceModel | None = None
         self._entries: dict[Choice, Entry] = {}
         self._current: Choice | None = None
+        self._options: Options = {}  # with which the current one is made
         self._job: Job | None = None
         self._began_s = 0.0
         self._occupation = Occupation(QCoreApplication.translate("Optimize", "Optimize"), "optimize")
@@ -153,8 +155,12 @@ class OptimizeQueue(QObject):
         target = self._folder() / folder_name(source, choice)
         self._current, self._began_s = choice, time.monotonic()
         self._entries[choice] = Entry(Stage.RUNNING)
+        self._options = options = self._store.state.options.get(choice, {})
         self._job = self._runner.start(
-            lambda job: self._make(source, choice, target, job), self._made, self._hear, self._occupation
+            lambda job: self._make(source, choice, options, target, job),
+            self._made,
+            self._hear,
+            self._occupation,
         )
 
     def _hear(self, events: list[Event]) -> None:
@@ -191,7 +197,9 @@ class OptimizeQueue(QObject):
             return
         self._entries.pop(choice, None)
         state = self._store.state
-        if isinstance(terminal, Result):
+        if self._options_changed(choice):
+            pass  # it waits, to be made with the new ones
+        elif isinstance(terminal, Result):
             self._store.update(state.with_artifact(choice, terminal.payload))
         elif isinstance(terminal, Failed):
             self._entries[choice] = Entry(Stage.FAILED, failure=terminal)
@@ -211,12 +219,18 @@ class OptimizeQueue(QObject):
         self.changed.emit()
         return True
 
+    def _options_changed(self, choice: Choice) -> bool:
+        """Meanwhile: what comes of the running job is not what is wanted any more."""
+        return self._store.state.options.get(choice, {}) != self._options
+
     def _follow_store(self) -> None:
         if self._source is not None and self._store.state.source is not self._source:
             self._source, self._wanted = None, False
             self._entries.clear()
             if self._job is not None:
                 self._job.cancel()
+        elif self._job is not None and self._current is not None and self._options_changed(self._current):
+            self._job.cancel()
         self.changed.emit()
 
 

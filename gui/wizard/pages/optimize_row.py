@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton
 
-from backends.domain.artifact import Artifact
+from backends.domain.artifact import Artifact, Option
 from gui.theme.hues import Hue
 from gui.theme.tone import Tone
 from gui.widgets import units
@@ -15,7 +17,7 @@ from gui.widgets.facts import FactGrid, FactRow
 from gui.widgets.figure import Figure
 from gui.widgets.progress import ThinBar
 from gui.widgets.text import Role, label
-from gui.wizard.pages import model_words
+from gui.wizard.pages import model_words, option_fields
 from gui.wizard.pages.optimize_queue import Entry, Stage
 
 translate = QCoreApplication.translate
@@ -42,8 +44,9 @@ class QueueRow(Card):
     retry = Signal()
     details_wanted = Signal(str, str, str)
     workflow_wanted = Signal()
+    options_wanted = Signal()
 
-    def __init__(self, title: str, precision: str, *, workflow: bool = False) -> None:
+    def __init__(self, title: str, precision: str, *, workflow: bool = False, options: bool = False) -> None:
         super().__init__()
         self.setAccessibleName(f"{title} {precision}")
         self.chip = Chip()
@@ -51,12 +54,14 @@ class QueueRow(Card):
         self._add_head(title, precision)
         self.figure, self.bar = Figure(), ThinBar()
         self.note = label("", Role.MUTED, wrap=True)
+        self.options_note = label("", Role.MUTED, wrap=True)
+        self.options_note.hide()
         self.facts = FactGrid()
         self.warnings = label("", Role.NOTE, wrap=True)
-        for widget in (self.figure, self.bar, self.note, self.facts, self.warnings):
+        for widget in (self.options_note, self.figure, self.bar, self.note, self.facts, self.warnings):
             self.add(widget)
         self._add_buttons()
-        self._has_workflow = workflow
+        self._has_workflow, self._has_options = workflow, options
         self.end()
         self.show_entry(self._entry, None, 0)
 
@@ -70,12 +75,19 @@ class QueueRow(Card):
         self.note.setVisible(bool(self.note.text()))
         self.again.setVisible(entry.stage in (Stage.FAILED, Stage.STOPPED))
         self.details.setVisible(bool(entry.failure and entry.failure.details))
-        self.workflow.setVisible(self._has_workflow and entry.stage is not Stage.RUNNING)
+        idle = entry.stage is not Stage.RUNNING
+        self.workflow.setVisible(self._has_workflow and idle)
+        self.options.setVisible(self._has_options and idle)
         for widget in (self.figure, self.facts):
             widget.setVisible(artifact is not None)
         self.warnings.setVisible(artifact is not None and bool(artifact.warnings))
         if artifact is not None:
             self._show_artifact(artifact, original_bytes)
+
+    def show_options(self, options: Mapping[str, Option]) -> None:
+        """What the user has set otherwise than it usually is."""
+        self.options_note.setText(self.tr("With {0}").format(option_fields.words(options)))
+        self.options_note.setVisible(bool(options))
 
     def _note(self, entry: Entry) -> str:
         if entry.failure is not None:
@@ -117,9 +129,13 @@ class QueueRow(Card):
         self.workflow = QPushButton(self.tr("Workflow…"))
         self.workflow.setToolTip(self.tr("See the workflow as JSON, edit it, search, and run it."))
         self.workflow.clicked.connect(self.workflow_wanted)
+        self.options = QPushButton(self.tr("Options…"))
+        self.options.setToolTip(self.tr("How the framework quantizes: what can be set, and make it so."))
+        self.options.clicked.connect(self.options_wanted)
         row = QHBoxLayout()
         row.setSpacing(12)
         row.addWidget(self.again)
+        row.addWidget(self.options)
         row.addWidget(self.workflow)
         row.addWidget(self.details)
         row.addStretch(1)

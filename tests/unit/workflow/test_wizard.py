@@ -86,3 +86,15 @@ def test_other_data_keeps_what_was_not_calibrated_with_it() -> None:
         replace(chosen, preprocessing=Preprocessing(8, 8, 3)),
     ):
         assert before.with_data(changed).to_make == (choice,)
+
+
+def test_other_options_have_only_their_own_configuration_made_anew() -> None:
+    first, second = Choice("llamacpp", "Q4_K_M"), Choice("llamacpp", "Q8_0")
+    made = (
+        WizardState(chosen=(first, second)).with_artifact(first, artifact()).with_artifact(second, artifact())
+    )
+    changed = made.with_options(first, {"pure": True})
+    assert changed.options == {first: {"pure": True}}
+    assert changed.to_make == (first,)
+    assert changed.with_options(first, {}).options == {}
+    assert changed.with_source(None).options == {}

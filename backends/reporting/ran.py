@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from backends.domain.artifact import LoadOptions
+from backends.domain.artifact import Artifact, LoadOptions
 from backends.domain.gate import Verdict
 from backends.domain.hardware import Conditions
+from backends.domain.model import ModelKind
 from backends.domain.result import ConfigurationResult, Reading, RunSetup
 from backends.reporting import words
 from backends.reporting.account import Account, label_of
@@ -55,8 +56,26 @@ def _ran(account: Account, result: ConfigurationResult) -> Ran:
     made = [f"{name} {version}" for name, version in artifact.versions.items()]
     made += [f"{name} = {value}" for name, value in artifact.options.items()]
     entries += [Entry("Made with", ", ".join(made))] if made else []
+    entries += _sameness(artifact)
     entries += [Entry("SHA-256", f"{digest} {name}") for name, digest in _hashes(account, result).items()]
     return Ran(label_of(result), tuple(entries), (*artifact.warnings, *(engine.warnings if engine else ())))
+
+
+def _sameness(artifact: Artifact) -> Iterator[Entry]:
+    """Of every conversion on the way, and of the quantization, against what it was made from."""
+    title = "Follows its source"
+    if not artifact.sameness and not artifact.original:
+        yield Entry(title, "Nobody looked how closely it follows its source.", known=False)
+    unit = "nats" if artifact.kind is ModelKind.LANGUAGE else "of the largest output"
+    for found in artifact.sameness:
+        agreement = "" if found.top1_agreement is None else f"top-1 agreement {found.top1_agreement:.1%}, "
+        tokens = {True: ", same tokens", False: ", other tokens", None: ""}[found.same_tokens]
+        limits = f"at least {found.least_top1_agreement:.0%} and at most {found.most_difference:g} asked for"
+        yield Entry(
+            title,
+            f"After {found.converter}: {agreement}largest difference {found.max_abs_difference:.2g} {unit}"
+            f"{tokens} ({limits}). {found.compared}.",
+        )
 
 
 def _hashes(account: Account, result: ConfigurationResult) -> Mapping[str, str]:

@@ -80,6 +80,11 @@ TERMS: dict[str, object] = {
     "top-1 agreement": QT_TRANSLATE_NOOP(
         "Terms", "How often the most likely next token is the one the original finds most likely."
     ),
+    "sameness": QT_TRANSLATE_NOOP(
+        "Terms",
+        "How often a model and the one it was made from find the same answer likeliest, on fixed inputs,"
+        " and how far apart their answers are at most.",
+    ),
     "text flips": QT_TRANSLATE_NOOP(
         "Terms", "The share of tokens that only one of the two models, this or the original, predicts right."
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.domain.artifact import Artifact
+from backends.domain.artifact import Artifact, Sameness
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Log, Progress
 from backends.frameworks import registry
@@ -203,6 +203,32 @@ def test_the_log_is_one_click_away(open_page, qtbot) -> None:
     assert page.log.isVisible()
     assert page.toggle.text() == "Hide"
     idle(qtbot, page)
+
+
+CONVERTED = Sameness(
+    "Transformers", "ONNX Runtime against Transformers on 256 fixed ids", 256, 1.0, 2e-5, 0.99, 0.1, True
+)
+FOLLOWED = Sameness(
+    "llama.cpp Q4_K_M", "llama.cpp against llama.cpp on 256 fixed ids", 256, 0.914, 1.23, 0.2, 20.0, True
+)
+
+
+def test_the_row_says_how_closely_it_follows_its_source(open_page, qtbot) -> None:
+    page = open_page(lambda *asked: replace(made(asked[1]), sameness=(CONVERTED, FOLLOWED)))
+    idle(qtbot, page)
+    rows = [row for row in page.rows[SMALL].facts.rows if row.label == "Follows its source"]
+    assert [(row.value.replace("\u00a0", " "), row.note) for row in rows] == [
+        ("100.0 % agree · largest difference 2e-05 nats · same tokens", "Transformers"),
+        ("91.4 % agree · largest difference 1.2 nats · same tokens", "llama.cpp Q4_K_M"),
+    ]
+    assert rows[1].source.startswith("llama.cpp against llama.cpp on 256 fixed ids; at least 20")
+
+
+def test_the_row_says_where_nobody_looked(open_page, qtbot) -> None:
+    page = open_page()
+    idle(qtbot, page)
+    rows = {row.label: row.value for row in page.rows[SMALL].facts.rows}
+    assert rows["Follows its source"] == "not compared"
 
 
 NAME = "bits_per_weight"

@@ -9,8 +9,10 @@ import pytest
 from PySide6.QtWidgets import QFileDialog
 
 from backends.actions.certificate import verify_certificate
+from backends.domain.artifact import Sameness
 from backends.domain.gate import Gate, GateResult, Verdict
 from backends.domain.metric import Interval
+from backends.domain.model import ModelKind
 from backends.domain.result import LanguageFidelity, RunRecord
 from backends.optimization.gates import default_gates, known_thresholds, with_thresholds
 from gui.app import Services
@@ -166,6 +168,22 @@ def test_what_ran_is_what_the_file_and_the_engine_say(show, record: RunRecord) -
     assert rows["Bits per weight"] == "4.87"
     assert rows["Engine"] == "llama.cpp 1.2.3"
     assert rows["Threads"] == "2 of 8"
+
+
+def test_what_ran_says_how_closely_it_follows_its_source(show, record: RunRecord) -> None:
+    page = show(record)
+    assert {row.label: row.value for row in page.view.what_ran.facts.rows}[
+        "Follows its source"
+    ] == "not compared"
+    assert page.view.report is not None
+    point = next(one for one in page.view.report.points if not one.original)
+    told = Sameness("NNCF", "OpenVINO against ONNX Runtime on 32 samples", 32, None, 0.031, 0.2, 1.0)
+    artifact = replace(point.result.configuration.artifact, sameness=(told,), kind=ModelKind.VISION)
+    configuration = replace(point.result.configuration, artifact=artifact)
+    changed = replace(point, result=replace(point.result, configuration=configuration))
+    page.view.what_ran.show_point(page.view.report, changed)
+    rows = {row.label: row.value for row in page.view.what_ran.facts.rows}
+    assert rows["Follows its source"] == "largest difference 0.031 of the largest output"
 
 
 def test_nothing_wins_where_intervals_overlap(show, record: RunRecord) -> None:

@@ -17,7 +17,7 @@ from gui.widgets.facts import FactGrid, FactRow
 from gui.widgets.figure import Figure
 from gui.widgets.progress import ThinBar
 from gui.widgets.text import Role, label
-from gui.wizard.pages import model_words, option_fields
+from gui.wizard.pages import model_words, option_fields, sameness_words
 from gui.wizard.pages.optimize_queue import Entry, Stage
 
 translate = QCoreApplication.translate
@@ -110,7 +110,9 @@ class QueueRow(Card):
         took = FactRow(self.tr("Took"), units.duration(artifact.took_s), tip)
         tried = artifact.options.get("tried")
         best = (FactRow(self.tr("Best of"), self.tr("{0} tried").format(tried)),) if tried else ()
-        self.facts.set_rows((*model_words.inside(artifact.contents), *best, took))
+        self.facts.set_rows(
+            (*model_words.inside(artifact.contents), *sameness_words.rows(artifact), *best, took)
+        )
         self.warnings.setText("\n".join(artifact.warnings))
 
     def _add_head(self, title: str, precision: str) -> None:

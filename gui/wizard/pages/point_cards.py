@@ -18,6 +18,7 @@ from gui.widgets.figure import Figure
 from gui.widgets.table import Table
 from gui.widgets.terms import explain
 from gui.widgets.text import Role, label
+from gui.wizard.pages import sameness_words
 from gui.wizard.pages.measured_words import gate_name, gate_needs, gate_value, state_chip, verdict_chip
 from gui.wizard.pages.run_report import Point, RunReport
 
@@ -159,6 +160,7 @@ class WhatRanCard(Card):
                 source,
                 term=explain("bits per weight"),
             ),
+            *sameness_words.rows(artifact),
         ]
         if engine is None:
             return [*rows, FactRow(self.tr("Engine"), self.tr("never opened"))]

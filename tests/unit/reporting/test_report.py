@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from backends.actions.repeating import commands
 from backends.actions.report import account_of, pairs, write_report
 from backends.benchmarking.grid import grid_of
+from backends.domain.artifact import Sameness
 from backends.domain.energy import DomainEnergy, EnergyReading
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.gate import Gate
@@ -25,7 +26,7 @@ from backends.reporting.account import Ranking
 from backends.reporting.charts import charts
 from backends.reporting.discreet import discreet
 from backends.reporting.plot import WIDTH
-from backends.reporting.ran import method
+from backends.reporting.ran import method, what_ran
 from backends.reporting.report import CHART_SCHEME, html_report, printed_report, standing
 from backends.reporting.svg import ticks
 from backends.storage.history import History
@@ -71,6 +72,26 @@ def test_a_limit_of_questions_says_how_they_are_taken() -> None:
     setup = replace(RECORD.setup, tasks=DataFile("questions.jsonl", "0"), task_limit=400)
     told = {entry.name: entry.value for entry in method(setup, tensor=False)}
     assert told["Questions or images"] == "questions.jsonl, at most 400, taken evenly over the whole"
+
+
+def test_what_ran_tells_how_closely_it_follows_its_source() -> None:
+    first, second, *others = RECORD.results
+    made = second.configuration.artifact
+    told = Sameness(
+        "llama.cpp Q4_K_M", "llama.cpp against it on 256 fixed ids", 256, 0.914, 1.23, 0.2, 20.0, True
+    )
+    configuration = replace(second.configuration, artifact=replace(made, sameness=(told,)))
+    record = replace(RECORD, results=(first, replace(second, configuration=configuration), *others))
+    original, followed, unknown, *_ = [
+        [entry for entry in ran.entries if entry.name == "Follows its source"]
+        for ran in what_ran(account_of(record))
+    ]
+    assert original == []
+    assert followed[0].value == (
+        "After llama.cpp Q4_K_M: top-1 agreement 91.4%, largest difference 1.2 nats, same tokens "
+        "(at least 20% and at most 20 asked for). llama.cpp against it on 256 fixed ids."
+    )
+    assert not unknown[0].known
 
 
 def stored(tmp_path: Path, record: RunRecord = RECORD) -> tuple[History, str]:

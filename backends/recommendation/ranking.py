@@ -16,6 +16,7 @@ from backends.domain.model import ModelProfile, SourceModel
 from backends.frameworks.base import Availability, Manifest, PrecisionSpec
 from backends.prediction.roofline import Prediction, decode_tokens_per_s
 from backends.recommendation.fit import MemoryFit, expected_weight_bytes, memory_fit
+from backends.recommendation.precisions import is_unquantized, worthwhile
 from backends.recommendation.rules import Rule, RuleBook
 
 PRIMARY_BONUS = 0.15
@@ -70,6 +71,12 @@ class Recommendation:
     rule: Rule
     rule_text: str
     strategy: str
+    unquantized: tuple[Candidate, ...] = ()  # to be chosen by hand: never proposed, and in no order of merit
+
+    @property
+    def offered(self) -> tuple[Candidate, ...]:
+        """All that can be made here, the unquantized last."""
+        return (*self.candidates, *self.unquantized)
 
     @property
     def suggested(self) -> tuple[Candidate, ...]:
@@ -97,6 +104,7 @@ def recommend(
     rule = rules.rule_for(hardware, target)
     model = source.profile
     candidates: list[Candidate] = []
+    unquantized: list[Candidate] = []
     ruled_out: list[RuledOut] = []
     for manifest in manifests:
         road = _road(manifest, source, converters, availability)
@@ -105,7 +113,8 @@ def recommend(
             ruled_out.append(obstacle)
             continue
         ranker = _Ranker(model, hardware, rule, rules, weights or Weights(), manifest, road)
-        made = [ranker.candidate(spec) for spec in manifest.precisions if _worthwhile(spec, model)]
+        unquantized += ranker.unquantized()
+        made = [ranker.candidate(spec) for spec in manifest.precisions if worthwhile(spec, model)]
         fitting = [candidate for candidate in made if candidate.fit.fits]
         if not fitting:
             ruled_out.append(_too_large(manifest, made))
@@ -117,7 +126,12 @@ def recommend(
         f"{rule.title}: {_titles(manifests, rule.primary)} first, then {_titles(manifests, rule.secondary)}"
     )
     return Recommendation(
-        tuple(ranked), tuple(ruled_out), rule, f"{text} ({rule.why}).", rules.strategy(model)
+        tuple(ranked),
+        tuple(ruled_out),
+        rule,
+        f"{text} ({rule.why}).",
+        rules.strategy(model),
+        tuple(sorted(unquantized, key=lambda c: (-c.score, c.framework, c.precision))),
     )
 
 
@@ -150,6 +164,11 @@ class _Ranker:
             score=self._score(spec, fit),
             emulated=self.manifest.emulated,
         )
+
+    def unquantized(self) -> list[Candidate]:
+        specs = [spec for spec in self.manifest.precisions if is_unquantized(self.manifest, spec, self.model)]
+        whole = [replace(self.candidate(spec), headline=False) for spec in specs]
+        return [candidate for candidate in whole if candidate.fit.fits]
 
     def _score(self, spec: PrecisionSpec, fit: MemoryFit) -> float:
         """Speed and memory both follow the bytes a token has to read, each on its own scale.
@@ -194,13 +213,6 @@ class _Ranker:
         if self.manifest.emulated:
             reasons.append("Emulated here: shows its accuracy, not its speed.")
         return tuple(reasons) or (self.manifest.summary,)
-
-
-def _worthwhile(spec: PrecisionSpec, model: ModelProfile) -> bool:
-    """Smaller than what the model has now; the original itself is measured anyway."""
-    return (
-        model.kind in spec.kinds and spec.family != "original" and spec.bits < model.contents.bits_per_weight
-    )
 
 
 def _road(

@@ -84,7 +84,7 @@ class WizardState:
 
     def with_recommendation(self, recommendation: Recommendation) -> WizardState:
         """A new ranking keeps the user's choice where it still stands, else it proposes its own."""
-        possible = {Choice.of(candidate) for candidate in recommendation.candidates}
+        possible = {Choice.of(candidate) for candidate in recommendation.offered}
         kept = tuple(choice for choice in self.chosen if choice in possible)
         chosen = kept or tuple(Choice.of(candidate) for candidate in recommendation.suggested)
         return replace(self, recommendation=recommendation, chosen=chosen)

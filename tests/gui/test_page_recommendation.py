@@ -121,7 +121,25 @@ def test_with_nothing_checked_there_is_no_going_on(page: RecommendationPage, ser
 def test_all_precisions_are_one_click_away(page: RecommendationPage, services) -> None:
     few = page.model.rowCount()
     page.every.setChecked(True)
-    assert page.model.rowCount() == len(services.store.state.recommendation.candidates) > few
+    assert page.model.rowCount() == len(services.store.state.recommendation.offered) > few
+
+
+def test_unquantized_precisions_are_there_to_be_chosen_and_never_proposed(
+    page: RecommendationPage, services
+) -> None:
+    found = services.store.state.recommendation
+    assert found.unquantized
+    assert not {Choice.of(one) for one in found.unquantized} & set(services.store.state.chosen)
+    assert not any(row.candidate in found.unquantized for row in page.model.rows)
+    page.every.setChecked(True)
+    row = next(n for n, row in enumerate(page.model.rows) if row.candidate in found.unquantized)
+    wanted = page.model.rows[row].choice
+    page.model.check_toggled.emit(row, True)
+    assert wanted in services.store.state.chosen
+    page.every.setChecked(False)
+    page.sliders["memory"].setValue(90)
+    assert wanted in services.store.state.chosen
+    assert wanted in [row.choice for row in page.model.rows]
 
 
 def test_another_target_follows_its_own_rule(page: RecommendationPage, services) -> None:

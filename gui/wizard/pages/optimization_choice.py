@@ -19,7 +19,7 @@ class WhatToMake(QComboBox):
         wanted: Choice | None = self.currentData()
         self.clear()
         self.addItem(self.tr("What is recommended for this machine"), None)
-        ranked = state.recommendation.candidates if state.recommendation else ()
+        ranked = state.recommendation.offered if state.recommendation else ()
         names = {Choice.of(one): f"{one.title} {one.precision}" for one in ranked}
         for choice in state.chosen:
             self.addItem(names.get(choice, f"{choice.framework} {choice.precision}"), choice)

@@ -80,7 +80,7 @@ class RecommendationPage(Page):
         state = self._services.store.state
         choice = self.model.rows[row].choice
         others = [each for each in state.chosen if each != choice]
-        order = [Choice.of(each) for each in _found(state).candidates]
+        order = [Choice.of(each) for each in _found(state).offered]
         chosen = sorted([*others, choice] if wanted else others, key=order.index)
         self._services.store.update(state.with_chosen(tuple(chosen)))
 
@@ -95,11 +95,11 @@ class RecommendationPage(Page):
         language = state.source.profile.kind == ModelKind.LANGUAGE
         self.table.setColumnHidden(words.DECODE, not language)
         calibrated = state.source.calibration is not None
-        every = self.every.isChecked()
+        every = self.every.isChecked() or not found.candidates
         self.model.set_rows(words.rows(found, state.chosen, every=every, calibrated=calibrated))
-        self.every.setVisible(every or self.model.rowCount() < len(found.candidates))
-        self._nothing.setVisible(not found.candidates)
-        self._ranking.setVisible(bool(found.candidates))
+        self.every.setVisible(self.every.isChecked() or self.model.rowCount() < len(found.offered))
+        self._nothing.setVisible(not found.offered)
+        self._ranking.setVisible(bool(found.offered))
         self._ruled_out.set_rows(words.ruled_out(found.ruled_out))
         self._ruled_out.setVisible(bool(found.ruled_out))
         self._none_out.setVisible(not found.ruled_out)
@@ -107,7 +107,7 @@ class RecommendationPage(Page):
         self._say_summary(state, found)
 
     def _say_summary(self, state: WizardState, found: Recommendation) -> None:
-        chosen = [one for one in found.candidates if Choice.of(one) in state.chosen]
+        chosen = [one for one in found.offered if Choice.of(one) in state.chosen]
         new = [one for one in chosen if Choice.of(one) in state.to_make]
         self.set_state(
             status=words.summary(chosen), primary=self._primary(chosen, new), can_continue=bool(chosen)
@@ -147,7 +147,9 @@ class RecommendationPage(Page):
 
     def _make_ranking(self) -> Card:
         self.every = QCheckBox(self.tr("All precisions"))
-        self.every.setToolTip(self.tr("Show every precision, not only the best of each kind."))
+        self.every.setToolTip(
+            self.tr("Show every precision, unquantized ones too, not only the best of each kind.")
+        )
         self.every.toggled.connect(self._follow_store)
         self.table = Table(self.model)
         self.table.setAccessibleName(self.tr("Ranked configurations"))

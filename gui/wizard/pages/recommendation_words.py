@@ -43,7 +43,7 @@ def rows(
     """Best first. Without ``every`` only the few that lead, and whatever is chosen."""
     wanted = set(chosen)
     leading = [one for one in found.candidates if one.headline][:LEADING]
-    shown = [one for one in found.candidates if every or one in leading or Choice.of(one) in wanted]
+    shown = [one for one in found.offered if every or one in leading or Choice.of(one) in wanted]
     said: set[tuple[str, str]] = set()
     return [CandidateRow(one, Choice.of(one) in wanted, _why(one, calibrated, said)) for one in shown]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backends.conversion.catalogue import read_converters
 from backends.domain.errors import BadInput
 from backends.domain.hardware import HardwareProfile
-from backends.domain.model import ModelFormat, ModelKind
+from backends.domain.model import ModelFormat, ModelKind, TensorContents
 from backends.frameworks.base import Manifest, PrecisionSpec
 from backends.recommendation.fit import largest_parameters
 from backends.recommendation.ranking import Weights, recommend
@@ -175,3 +175,19 @@ def test_any_road_whose_environments_are_there_will_do(installed: tuple[str, ...
     ranking = recommend(folder, machine(), [openvino], here, RULES, converters=converters)
     assert bool(ranking.candidates) is reached
     assert (ranking.ruled_out == ()) is reached
+
+
+def test_unquantized_precisions_are_offered_apart_and_never_proposed() -> None:
+    openvino = manifest("openvino", ModelFormat.OPENVINO)
+    both = replace(source(), forms={**source().forms, ModelFormat.OPENVINO: Path("openvino")})
+    ranking = recommend(both, machine(), [*ALL[:1], openvino], EVERYWHERE, RULES)
+    assert [(one.framework, one.precision) for one in ranking.unquantized] == [("openvino", "F16")]
+    assert not any(one.recommended or one.headline for one in ranking.unquantized)
+    assert not set(ranking.unquantized) & {*ranking.candidates, *ranking.suggested}
+    assert ranking.offered == (*ranking.candidates, *ranking.unquantized)
+
+
+def test_a_quantized_model_has_no_unquantized_form() -> None:
+    contents = TensorContents({"Q8_0": 100}, 10**9, 1_062_500_000, 8.5)
+    quantized = replace(source(), profile=replace(source().profile, contents=contents, precision="Q8_0"))
+    assert recommend(quantized, machine(), ALL, EVERYWHERE, RULES).unquantized == ()

@@ -7,9 +7,11 @@ import time
 import pytest
 from PySide6.QtCore import Qt
 
+from backends.actions.roads import roads_ahead
 from backends.domain.model import ModelFormat, ModelKind
 from backends.frameworks.base import Availability
 from backends.workflow.wizard import Choice
+from gui.widgets import units
 from gui.wizard.pages import recommendation_words as words
 from gui.wizard.pages.recommendation import RecommendationPage
 from tests.unit.samples import available, machine, source
@@ -182,3 +184,24 @@ def test_another_model_gets_a_proposal_of_its_own(page: RecommendationPage, serv
     page.on_enter()
     suggested = services.store.state.recommendation.suggested
     assert services.store.state.chosen == tuple(Choice.of(one) for one in suggested)
+
+
+def test_the_road_is_told_before_anything_runs(page: RecommendationPage, services, qtbot) -> None:
+    assert not page.roads.isVisible()
+    folder = source(forms=(ModelFormat.HUGGING_FACE,))
+    here = {**EVERYTHING, **available("optimum")}
+    services.store.update(services.store.state.with_hardware(machine(), here).with_source(folder))
+    page.on_enter()
+    services.store.update(
+        services.store.state.with_chosen((Choice("llamacpp", "Q4_K_M"), Choice("olive", "INT8")))
+    )
+    assert page.roads.isVisible()
+    original, llama = page.roads.facts.rows
+    assert (original.label, llama.label) == ("Original", "llama.cpp")
+    road = roads_ahead(folder, ["llamacpp"])[-1].road
+    span, size = units.duration(road.time_s), units.size(road.disk_bytes)
+    assert llama.value == f"Hugging Face → GGUF · about {span} · {size} on disk"
+    assert llama.note == "Olive is not installed"
+    assert "llama.cpp's convert_hf_to_gguf.py, in environment “olive”" in llama.source
+    with qtbot.waitSignal(page.navigate, check_params_cb=lambda key: key == "frameworks"):
+        page.roads.facts.activated.emit(llama.key)

@@ -20,6 +20,7 @@ from gui.widgets.table import Table
 from gui.widgets.text import Role, label
 from gui.wizard.page import Page
 from gui.wizard.pages import recommendation_words as words
+from gui.wizard.pages.road_card import RoadCard
 
 if TYPE_CHECKING:
     from backends.recommendation.rules import RuleBook
@@ -104,6 +105,7 @@ class RecommendationPage(Page):
         self._ruled_out.setVisible(bool(found.ruled_out))
         self._none_out.setVisible(not found.ruled_out)
         self._basis.setText(words.basis(found, predicted=language))
+        self.roads.show_roads(state.source, [choice.framework for choice in state.chosen])
         self._say_summary(state, found)
 
     def _say_summary(self, state: WizardState, found: Recommendation) -> None:
@@ -135,6 +137,9 @@ class RecommendationPage(Page):
             column.setSpacing(GAP)
         left.addWidget(self._make_ranking())
         left.addWidget(self._make_nothing())
+        self.roads = RoadCard()
+        self.roads.facts.activated.connect(self.navigate)
+        left.addWidget(self.roads)
         left.addWidget(self._make_ruled_out(), 1)
         right.addWidget(self._make_wishes())
         right.addWidget(self._make_target())

@@ -33,6 +33,12 @@ def roads_ahead(source: SourceModel, frameworks: Iterable[str]) -> tuple[RoadAhe
     return tuple(RoadAhead(name, road, planned(road)) for name, road in found if road and road.steps)
 
 
+def destinations(source: SourceModel) -> tuple[RoadAhead, ...]:
+    """To every format that ``source`` is not there in and that a road leads to."""
+    found = [_road(source, (form,)) for form in ModelFormat if form not in source.forms]
+    return tuple(RoadAhead("", road, planned(road)) for road in found if road)
+
+
 def _road(source: SourceModel, targets: tuple[ModelFormat, ...]) -> Road | None:
     try:
         return road_to(source, targets)

@@ -33,6 +33,7 @@ from gui.widgets.terms import explain
 from gui.widgets.text import Role, label
 from gui.wizard.page import Page
 from gui.wizard.pages import model_words
+from gui.wizard.pages.convert_dialog import ConvertDialog
 from gui.wizard.pages.model_reading import download, look_up, make_shape, read_bundled, read_model
 from gui.wizard.pages.model_ways import WaysIn
 
@@ -85,6 +86,7 @@ class ModelPage(Page):
         self.cards: list[BundledCard] = []
         self._stop = self.make_action(self.tr("Stop"), self.stop, danger=True)
         self._data = self.make_action(self.tr("Data…"), lambda: self.navigate.emit("data"))
+        self._convert = self.make_action(self.tr("Convert…"), self.open_convert)
         self._lay_out()
         services.store.changed.connect(self._follow_store)
         self.set_state(primary=self.tr("Next: recommendation"))
@@ -97,6 +99,14 @@ class ModelPage(Page):
     def choose(self, path: Path) -> None:
         """Read what the user named; until it is known, the choice before stands."""
         self._begin(self.tr("Reading {0}").format(path.name), lambda job: self.read_model(path, job))
+
+    def open_convert(self) -> None:
+        """Bring the model into another format, into a folder of the user's."""
+        source = self._services.store.state.source
+        if source is not None:
+            dialog = ConvertDialog(self._services, source, self)
+            dialog.navigate.connect(self.navigate)
+            dialog.open()
 
     def stop(self) -> None:
         if self._job is not None:
@@ -215,7 +225,7 @@ class ModelPage(Page):
         text = self.tr("{0} · {1} · {2} of {3} frameworks take it")
         size = units.size(source.profile.size_bytes)
         status = text.format(source.name, size, takes, len(answers))
-        self.set_state(status=status, can_continue=True, actions=(self._data,))
+        self.set_state(status=status, can_continue=True, actions=(self._convert, self._data))
 
     def _lay_out(self) -> None:
         self._choices = CardGrid(min_width=224)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QWidget
 
 from backends.actions.convert import PlannedStep
@@ -15,6 +16,7 @@ from gui.widgets.card import Card
 from gui.widgets.facts import FactGrid, FactRow
 from gui.widgets.text import Role, label
 
+translate = QCoreApplication.translate
 DOT = " · "
 
 
@@ -38,30 +40,35 @@ class RoadCard(Card):
         self.setVisible(bool(roads))
 
     def _row(self, ahead: RoadAhead) -> FactRow:
-        missing = {gone.framework: gone for step in ahead.steps for gone in step.missing}
-        absent = self.tr("{0} is {1}")
-        lacks = [absent.format(registry.manifest(g.framework).title, g.reason) for g in missing.values()]
-        estimate = self.tr("about {0}").format(units.duration(ahead.road.time_s))
-        disk = self.tr("{0} on disk").format(units.size(ahead.road.disk_bytes))
-        return FactRow(
-            registry.manifest(ahead.framework).title if ahead.framework else self.tr("Original"),
-            DOT.join((ahead.road.text, estimate, disk)),
-            "\n".join(self._step(step) for step in ahead.steps),
-            DOT.join(lacks) or self.tr("all installed"),
-            term=self.tr("What all others are measured against.") if not ahead.framework else "",
-            action=self.tr("Frameworks") if missing else "",
-            key="frameworks",
-        )
+        if ahead.framework:
+            return road_row(ahead, registry.manifest(ahead.framework).title)
+        return road_row(ahead, self.tr("Original"), self.tr("What all others are measured against."))
 
-    def _step(self, planned: PlannedStep) -> str:
-        step, edge = planned.step, planned.step.converter
-        place = (
-            self.tr("environment “{0}”").format(planned.environment)
-            if planned.environment
-            else self.tr("the base install")
-        )
-        text = self.tr("{0} → {1}: {2}, in {3}, about {4} and {5}")
-        span, size = units.duration(step.time_s), units.size(step.disk_bytes)
-        words = text.format(edge.takes.label, edge.makes.label, edge.title, place, span, size)
-        state = "; ".join(f"{gone.reason}. {gone.remedy}" for gone in planned.missing)
-        return f"{words}: {state or self.tr('installed')}"
+
+def road_row(ahead: RoadAhead, title: str, term: str = "") -> FactRow:
+    """The road with its estimates, what is missing, and a link to where that is installed."""
+    missing = {gone.framework: gone for step in ahead.steps for gone in step.missing}
+    absent = translate("RoadCard", "{0} is {1}")
+    lacks = [absent.format(registry.manifest(g.framework).title, g.reason) for g in missing.values()]
+    estimate = translate("RoadCard", "about {0}").format(units.duration(ahead.road.time_s))
+    disk = translate("RoadCard", "{0} on disk").format(units.size(ahead.road.disk_bytes))
+    return FactRow(
+        title,
+        DOT.join((ahead.road.text, estimate, disk)),
+        "\n".join(_step(step) for step in ahead.steps),
+        DOT.join(lacks) or translate("RoadCard", "all installed"),
+        term=term,
+        action=translate("RoadCard", "Frameworks") if missing else "",
+        key="frameworks",
+    )
+
+
+def _step(planned: PlannedStep) -> str:
+    step, edge = planned.step, planned.step.converter
+    base, managed = translate("RoadCard", "the base install"), translate("RoadCard", "environment “{0}”")
+    place = managed.format(planned.environment) if planned.environment else base
+    text = translate("RoadCard", "{0} → {1}: {2}, in {3}, about {4} and {5}")
+    span, size = units.duration(step.time_s), units.size(step.disk_bytes)
+    words = text.format(edge.takes.label, edge.makes.label, edge.title, place, span, size)
+    state = "; ".join(f"{gone.reason}. {gone.remedy}" for gone in planned.missing)
+    return f"{words}: {state or translate('RoadCard', 'installed')}"

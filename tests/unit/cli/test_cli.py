@@ -124,7 +124,7 @@ def test_a_fault_of_our_own_is_a_sentence_too(
 def test_a_document_that_cannot_be_shown_is_a_sentence(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backends.cli_text.fields", lambda document: document["nothing"])
+    monkeypatch.setattr("backends.commands.looking.assess_text", lambda document: document["nothing"])
     code, _, err = run(capsys, "assess", str(resources() / "models" / "edgewright-digits"))
     assert code == 4 and "KeyError: 'nothing'" in err
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from backends.domain.errors import BadInput, JobFailed
+from backends.domain.errors import BadInput, JobFailed, NoRoom
 from backends.frameworks.converters import gguf_hf, reference
 from backends.frameworks.converters.base import ConvertRequest
 from backends.frameworks.converters.explaining import explain
@@ -57,14 +57,14 @@ TRACE = "Traceback (most recent call last):\n  File x, line 1\n"
         (TRACE + "FileNotFoundError: File not found: /m/tokenizer.model", BadInput, "no tokenizer"),
         (TRACE + "  tokenizer = AutoTokenizer.from_pretrained(x)\nKeyError: 'a'", BadInput, "no tokenizer"),
         (TRACE + "ValueError: Can not map tensor 'lora.weight'", BadInput, "lora.weight"),
-        (TRACE + "OSError: [Errno 28] No space left on device", JobFailed, "disk is full"),
+        (TRACE + "OSError: [Errno 28] No space left on device", NoRoom, "disk is full"),
         (
             TRACE + "ValueError: Unrecognized configuration class <class 'transformers.models.t5.T5Config'> "
             "for this kind of AutoModel: AutoModelForCausalLM.\nModel type should be one of BertConfig.",
             BadInput,
             "(T5Config)",
         ),
-        (TRACE + "MemoryError", JobFailed, "Memory ran out"),
+        (TRACE + "MemoryError", NoRoom, "Memory ran out"),
         (TRACE + "ZeroDivisionError: division by zero", JobFailed, "could not convert"),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from backends.assessment.onnx import external_files
+from backends.assessment.onnx_names import external_files
 from backends.assessment.source import source_model
 from backends.codec import from_plain, to_plain
 from backends.domain.artifact import Artifact
@@ -95,10 +95,7 @@ def _as_artifact(source: SourceModel, form: ModelFormat, runner: Manifest, read:
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """Of a model: a file with its weights, whatever their names are, or all files of a folder.
-
-    Raises BadInput where an ONNX file cannot be read or its weights are missing.
-    """
+    """Of a model: a file with its weights, whatever their names are, or all files of a folder."""
     if path.is_dir():
         return tuple(file for file in path.rglob("*") if file.is_file())
     beside = external_files(path) if path.suffix.lower() == ".onnx" else (path.with_suffix(".bin"),)

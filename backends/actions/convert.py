@@ -28,12 +28,12 @@ from backends.actions.engines import environments
 from backends.actions.sameness import check, figures, is_quantized, reference_framework
 from backends.assessment.folder import opened
 from backends.conversion.catalogue import read_closed, read_converters
-from backends.conversion.graph import Converter, NoRoad, Road, Size, Step, plan
+from backends.conversion.graph import Converter, Road, Size, Step, plan
 from backends.conversion.identity import cache_key
 from backends.domain.artifact import Artifact, Option
 from backends.domain.errors import BadInput, FrameworkUnavailable, JobFailed, NoRoom, WorkerKilled
 from backends.domain.events import Log, Progress, Started
-from backends.domain.model import ModelFormat, ModelProfile, SourceModel, TensorContents
+from backends.domain.model import ModelFormat, ModelKind, ModelProfile, SourceModel, TensorContents
 from backends.frameworks import registry
 from backends.frameworks.base import Availability, JobContext, Manifest, OptimizeRequest
 from backends.frameworks.converters.base import Converted, ConvertRequest
@@ -56,6 +56,14 @@ class PlannedStep:
     step: Step
     environment: str
     missing: tuple[Availability, ...]
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What was made, and the road that led there: another than the planned one where a converter refused."""
+
+    road: Road
+    artifact: Artifact
 
 
 def converters() -> tuple[Converter, ...]:
@@ -81,6 +89,21 @@ def planned(road: Road) -> tuple[PlannedStep, ...]:
     )
 
 
+def check_options(road: Road, options: Mapping[str, Option], kind: ModelKind) -> None:
+    """Raises BadInput for options that no converter on the road takes; only adapters take any."""
+    adapters = [step.converter for step in road.steps if step.converter.precision]
+    if options and not adapters:
+        names = ", ".join(f"“{name}”" for name in options)
+        raise BadInput(
+            f"Nothing on the road {road.text} takes options: {_titles(road)} would never see {names}.",
+            "Leave it out.",
+        )
+    for converter in adapters:
+        registry.manifest(converter.framework).settings(
+            {**converter.options, **options}, kind, converter.precision
+        )
+
+
 def convert(
     source: SourceModel,
     target: ModelFormat,
@@ -89,6 +112,18 @@ def convert(
     wheels: Path | None = None,
     options: Mapping[str, Option] | None = None,
 ) -> Artifact:
+    """The artifact of :func:`convert_by_road`."""
+    return convert_by_road(source, target, out, job, wheels, options).artifact
+
+
+def convert_by_road(
+    source: SourceModel,
+    target: ModelFormat,
+    out: Path,
+    job: JobContext,
+    wheels: Path | None = None,
+    options: Mapping[str, Option] | None = None,
+) -> Walked:
     """``source`` as ``target`` in the new folder ``out``, checked to be the same model.
 
     ``wheels``: a folder with a converter's source archive, instead of the network. ``options``: of the
@@ -98,35 +133,41 @@ def convert(
     if target in source.forms:
         raise BadInput(f"“{source.name}” is there as {target.label} already.", "There is nothing to convert.")
     with folder_in_the_making(out) as folder:
-        found = form_of(source, (target,), job, wheels, options)
+        walked = _form_by_road(source, (target,), job, wheels, options or {})
+        found = walked.artifact
         origin = found.path if found.path.is_dir() else found.path.parent
         shutil.copytree(origin, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(FILES))
         inside = found.path.relative_to(origin)
         save_artifact(folder, replace(found, path=folder / inside))
-    return replace(found, path=out / inside)
+    return replace(walked, artifact=replace(found, path=out / inside))
 
 
-def form_of(
-    source: SourceModel,
-    targets: Collection[ModelFormat],
-    job: JobContext,
-    wheels: Path | None = None,
-    options: Mapping[str, Option] | None = None,
-) -> Artifact:
+def form_of(source: SourceModel, targets: Collection[ModelFormat], job: JobContext) -> Artifact:
     """``source`` in one of these formats, kept in the cache. Raises as :func:`convert`.
 
     Where a converter on the road refuses the model, the next best road without it is taken, if there is one
     that waits for no installation; else the first refusal is what is said.
     """
+    return _form_by_road(source, targets, job, None, {}).artifact
+
+
+def _form_by_road(
+    source: SourceModel,
+    targets: Collection[ModelFormat],
+    job: JobContext,
+    wheels: Path | None,
+    options: Mapping[str, Option],
+) -> Walked:
     road, refusals = road_to(source, targets), dict[str, BadInput | JobFailed]()
+    check_options(road, options, source.profile.kind)
     _refuse_missing(road)
     while True:
         job.emit(Started(f"Converting {source.name}: {road.text}"))
         try:
-            return _walked(source, road, job, wheels, options or {})
+            return Walked(road, _walked(source, road, job, wheels, options))
         except _Refused as refused:
             refusals[refused.converter.name] = refused.why
-            another = _another_road(source, targets, refusals)
+            another = _another_road(source, targets, refusals, options)
             if another is None:
                 raise _all_said(tuple(refusals.values())) from None
             job.emit(Log(f"{refused.why.message} Trying {another.text} with {_titles(another)}."))
@@ -160,11 +201,16 @@ def _walked(
 
 
 def _another_road(
-    source: SourceModel, targets: Collection[ModelFormat], without: Collection[str]
+    source: SourceModel,
+    targets: Collection[ModelFormat],
+    without: Collection[str],
+    options: Mapping[str, Option],
 ) -> Road | None:
+    """``None`` too where it would not take the options, which nobody may ignore."""
     try:
         road = road_to(source, targets, without)
-    except NoRoad:
+        check_options(road, options, source.profile.kind)
+    except BadInput:  # NoRoad among them
         return None
     return None if any(_missing(step.converter) for step in road.steps) else road
 

@@ -81,10 +81,11 @@ def _convert(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
     source = _with_data(assess(named(arguments.model, job), job), arguments)
     options = options_of(arguments.option)
     target = ModelFormat(arguments.to)
-    road = convert.road_to(source, (target,))
-    made = None
+    road, made = convert.road_to(source, (target,)), None
+    convert.check_options(road, options, source.profile.kind)
     if not arguments.plan:
-        made = convert.convert(source, target, arguments.out, job, arguments.find_links, options)
+        walked = convert.convert_by_road(source, target, arguments.out, job, arguments.find_links, options)
+        road, made = walked.road, walked.artifact
     return {
         "road": [form.value for form in road.formats],
         "steps": [to_plain(step) for step in convert.planned(road)],

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
-from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorShapeProto, ValueInfoProto, helper
 
 from backends.domain.artifact import Option
 from backends.domain.errors import BadInput
 
 CONTEXT = 64  # tokens, for which a language model's operators are tried
+DIMENSION = "dim."  # what the options that give sizes begin with
 
 
 def fix_shapes(model: ModelProto, options: Mapping[str, Option]) -> None:
     """Give every dynamic dimension a number, in place: the first axis of an input is the batch and becomes 1.
 
-    Others are named with the option ``dim.NAME``. Raises BadInput for one that has no number.
+    Others are named with the option ``dim.NAME``. Raises BadInput for one that has no number, and for a name
+    that no dimension has.
     """
     graph = model.graph
+    open_ones = list(_open_dimensions(graph))
+    _refuse_unknown(options, dict.fromkeys(name for _, _, name, _ in open_ones))
     known: dict[str, int] = {}
-    for entry in graph.input:
-        for axis, dimension in enumerate(entry.type.tensor_type.shape.dim):
-            if not dimension.dim_value:
-                name = dimension.dim_param or f"{entry.name}[{axis}]"
-                size = options.get(f"dim.{name}", known.get(name, 1 if axis == 0 else 0))
-                known[name] = _positive(size, name, entry.name)
-                dimension.dim_value = known[name]
+    for entry, axis, name, dimension in open_ones:
+        size = options.get(f"{DIMENSION}{name}", known.get(name, 1 if axis == 0 else 0))
+        known[name] = _positive(size, name, entry)
+        dimension.dim_value = known[name]
     for entry in [*graph.output, *graph.value_info]:
         for dimension in entry.type.tensor_type.shape.dim:
             if dimension.dim_param in known:
                 dimension.dim_value = known[dimension.dim_param]
     del graph.value_info[:]
+
+
+def _open_dimensions(graph: GraphProto) -> Iterator[tuple[str, int, str, TensorShapeProto.Dimension]]:
+    """(input, axis, name, dimension) of each without a number; those without a name are called "x[1]"."""
+    for entry in graph.input:
+        for axis, dimension in enumerate(entry.type.tensor_type.shape.dim):
+            if not dimension.dim_value:
+                yield entry.name, axis, dimension.dim_param or f"{entry.name}[{axis}]", dimension
+
+
+def _refuse_unknown(options: Mapping[str, Option], names: Collection[str]) -> None:
+    given = (option.removeprefix(DIMENSION) for option in options if option.startswith(DIMENSION))
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        known = ", ".join(f"“{name}”" for name in names)
+        raise BadInput(
+            f"The model has no open dimension “{unknown[0]}”.",
+            f"Choose from: {known}." if known else "Leave it out: every shape of the model is fixed.",
+        )
 
 
 def _positive(size: Option, name: str, entry: str) -> int:
@@ -45,13 +65,10 @@ def _positive(size: Option, name: str, entry: str) -> int:
 def language_shapes(graph: GraphProto) -> dict[str, Option]:
     """Sizes for the dynamic dimensions of a language model: one new token after a context."""
     shapes: dict[str, Option] = {}
-    for entry in graph.input:
-        past = entry.name.startswith("past_key_values")
-        size = CONTEXT - 1 if past else CONTEXT if entry.name == "attention_mask" else 1
-        for axis, dimension in enumerate(entry.type.tensor_type.shape.dim):
-            if not dimension.dim_value:
-                name = dimension.dim_param or f"{entry.name}[{axis}]"
-                shapes.setdefault(f"dim.{name}", size if axis else 1)
+    for entry, axis, name, _ in _open_dimensions(graph):
+        past = entry.startswith("past_key_values")
+        size = CONTEXT - 1 if past else CONTEXT if entry == "attention_mask" else 1
+        shapes.setdefault(f"{DIMENSION}{name}", size if axis else 1)
     return shapes
 
 

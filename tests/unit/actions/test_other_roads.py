@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from backends.actions import convert
-from backends.actions.convert import form_of
+from backends.actions.convert import convert_by_road, form_of
 from backends.domain.artifact import Artifact, Option
 from backends.domain.errors import (
     BadInput,
@@ -22,7 +22,7 @@ from backends.domain.errors import (
     WorkerKilled,
 )
 from backends.domain.events import Event, Failed, Log
-from backends.domain.model import ModelFormat, ModelKind, SourceModel
+from backends.domain.model import ModelFormat, ModelKind, SourceModel, TensorContents
 from backends.jobs.context import Context
 from backends.jobs.outcome import as_error, as_event
 
@@ -66,6 +66,53 @@ def test_another_road_is_taken_and_announced(source: SourceModel, monkeypatch: p
     assert walked == ["Hugging Face → OpenVINO", "Hugging Face → ONNX → OpenVINO"]
     (said,) = [event.text for event in heard if isinstance(event, Log)]
     assert "knows it not. Trying Hugging Face → ONNX → OpenVINO" in said
+
+
+def test_what_is_told_is_the_road_that_was_walked(
+    source: SourceModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refusing(monkeypatch, {"hf-openvino": BadInput("No.")})
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    monkeypatch.setattr(convert, "save_artifact", lambda *_: None)
+    monkeypatch.setattr(convert, "_walked", walking(convert._walked, kept))
+    found = convert_by_road(source, OPENVINO, tmp_path / "out", Context(lambda event: None))
+    assert [form.value for form in found.road.formats] == ["hf", "onnx", "openvino"]
+    assert found.artifact.path == tmp_path / "out" / "model.xml"
+
+
+def walking(walk: Any, kept: Path) -> Any:
+    """The same with an artifact whose file lies in ``kept``."""
+
+    def walked(*given: Any) -> Artifact:
+        walk(*given)
+        contents = TensorContents({}, 0, 0, 0.0)
+        model = (kept / "model.xml", 0, contents, Path("tiny"))
+        return Artifact("tiny", "openvino", "FP32", OPENVINO, ModelKind.LANGUAGE, *model)
+
+    return walked
+
+
+def test_options_nobody_on_the_road_takes_are_refused(
+    source: SourceModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    walked = refusing(monkeypatch, {})
+    for target, named in ((ModelFormat.GGUF, "Hugging Face → GGUF"), (ModelFormat.MLX, "MLX")):
+        with pytest.raises(BadInput, match="anything") as caught:
+            convert.convert(
+                source, target, tmp_path / "out", Context(lambda event: None), options={"anything": 1}
+            )
+        assert named in caught.value.message
+    assert not walked and not (tmp_path / "out").exists()
+
+
+def test_a_road_that_would_ignore_options_is_no_other_road(
+    source: SourceModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing(monkeypatch, {})
+    refused = ["hf-openvino"]
+    assert convert._another_road(source, (OPENVINO,), refused, {}) is not None
+    assert convert._another_road(source, (OPENVINO,), refused, {"anything": 1}) is None
 
 
 def test_where_all_refuse_everything_is_said(source: SourceModel, monkeypatch: pytest.MonkeyPatch) -> None:

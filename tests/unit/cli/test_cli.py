@@ -177,6 +177,8 @@ def test_a_plan_shows_the_road_and_starts_nothing(
     assert code == 2
     assert "leads from ONNX, OpenVINO or QNN context to GGUF" in err
     assert run(capsys, "convert", model, "--to", "openvino")[0] == 2  # where to?
+    code, _, err = run(capsys, "convert", model, "--to", "openvino", "--plan", "--option", "anything=1")
+    assert code == 2 and "“anything” of OpenVINO" in err
 
 
 def test_a_conversion_without_its_environment_is_three(

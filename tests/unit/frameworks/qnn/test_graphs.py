@@ -33,6 +33,16 @@ def test_the_batch_becomes_one_and_others_are_asked_for() -> None:
     assert dims(made) == [2, 7]
 
 
+def test_a_misspelt_dimension_is_refused_with_those_there_are() -> None:
+    made = model("N", "width")
+    with pytest.raises(BadInput, match="widht") as caught:
+        fix_shapes(made, {"dim.width": 7, "dim.widht": 7})
+    assert "“N”, “width”" in caught.value.remedy
+    with pytest.raises(BadInput) as caught:
+        fix_shapes(model(1, 3), {"dim.width": 7})
+    assert "fixed" in caught.value.remedy
+
+
 def test_operators_one_by_one() -> None:
     found = {operator: (count, alone) for operator, count, alone in single_nodes(model(1, 3))}
     assert found["Relu"][0] == 1

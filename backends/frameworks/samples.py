@@ -37,6 +37,11 @@ class Samples:
         for start in range(0, len(self) - size + 1, size):
             yield {name: array[start : start + size] for name, array in self.arrays.items()}
 
+    def every_second(self, first: int) -> Samples:
+        """Half of them, from the one at ``first`` (0 or 1) on: with the other half, all of them once."""
+        arrays = {name: array[first::2] for name, array in self.arrays.items()}
+        return Samples(arrays, None if self.labels is None else self.labels[first::2], self.path)
+
 
 def read_samples(
     path: Path | None, inputs: Sequence[TensorSpec], limit: int | None = DEFAULT_SAMPLES

@@ -353,8 +353,11 @@ def test_accuracy_control_needs_labels(optimize: Optimize, tmp_path: Path) -> No
     labelled = tmp_path / "labelled.npz"
     with np.load(images) as archive:
         np.savez(labelled, images=archive["images"], labels=np.zeros(64, np.int64))
-    made = optimize("openvino", path, VISION, "INT8_PTQ", calibration=labelled, max_drop=0.5)
+    made = optimize(
+        "openvino", path, VISION, "INT8_PTQ", calibration=labelled, max_drop=0.5, transformer=True
+    )
     assert made.options["method"] == "quantize_with_accuracy_control"
+    assert (made.options["calibration_samples"], made.options["validation_samples"]) == (32, 32)
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,16 @@ import numpy as np
 
 from backends.domain.artifact import Option
 from backends.domain.errors import BadInput
-from backends.domain.events import Progress
+from backends.domain.events import Log, Progress
 from backends.domain.model import ModelKind
 from backends.frameworks.base import JobContext, OptimizeRequest
 from backends.frameworks.openvino.tensors import specs
-from backends.frameworks.samples import Feed, Samples, read_samples
+from backends.frameworks.samples import Feed, Samples, batch_size, read_samples
 
 WINDOW_TOKENS = 128
 TEXT_WINDOWS = 32
 CORRECTIONS = ("awq", "scale_estimation", "gptq")  # of 4-bit weights, by calibration text
+LEAST_VALIDATED = 10  # samples that a drop in accuracy is held on; one of fewer would be more than a tenth
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,16 @@ def _weights_int4(mode: str, work: Work) -> Made:
 
 
 def _post_training(work: Work) -> Made:
-    """Ranges from samples; with labels and the option ``max_drop``, layers go back until accuracy holds."""
+    """Ranges from samples; with labels and the option ``max_drop``, layers go back until accuracy holds.
+
+    That is held on every second sample, and the others alone give the ranges.
+    """
     nncf, given = work.nncf, work.request.options
     work.fold_constants(work.model)
     inputs = specs(work.model.inputs)
     samples = read_samples(work.request.calibration, inputs, int(given["samples"]))
+    validated = _validated(samples, batch_size(inputs)) if "max_drop" in given else None
+    samples = samples.every_second(0) if validated else samples
     feed = list(_feed(samples, work))
     common = {
         "subset_size": len(feed),
@@ -101,21 +107,39 @@ def _post_training(work: Work) -> Made:
     # NNCF reads the samples anew for every statistic it collects.
     dataset = nncf.Dataset(feed, lambda batch: _heard(batch, work.job))
     recorded: dict[str, Option] = {"method": "quantize", "calibration_samples": len(samples)}
-    if "max_drop" not in given:
+    if validated is None:
         return Made(nncf.quantize(work.model, dataset, **common), recorded)
-    if samples.labels is None:
-        raise BadInput(f"Accuracy control needs labels; “{samples.path}” has none.", "Add an array “labels”.")
+    held_on = [dict(enumerate(batch.values())) for batch in validated.batches(batch_size(inputs))]
+    held = len(held_on) * batch_size(inputs)
+    work.job.emit(Log(f"{len(samples)} samples calibrate; accuracy is held on {held} others, every second."))
     model = nncf.quantize_with_accuracy_control(
         work.model,
         dataset,
-        validation_dataset=dataset,
-        validation_fn=partial(_accuracy, samples.labels),
+        validation_dataset=nncf.Dataset(held_on, lambda batch: _heard(batch, work.job)),
+        validation_fn=partial(_accuracy, validated.labels),
         max_drop=float(given["max_drop"]),
-        **{name: value for name, value in common.items() if name != "model_type"},
+        **common,
     )
-    return Made(
-        model, {**recorded, "method": "quantize_with_accuracy_control", "max_drop": given["max_drop"]}
-    )
+    controlled: dict[str, Option] = {
+        "method": "quantize_with_accuracy_control",
+        "max_drop": given["max_drop"],
+        "validation_samples": held,  # every second one; none of them calibrated
+    }
+    return Made(model, {**recorded, **controlled})
+
+
+def _validated(samples: Samples, batch: int) -> Samples:
+    """Every second sample, for a model that takes ``batch`` at once. Raises BadInput for too few labels."""
+    if samples.labels is None:
+        raise BadInput(f"Accuracy control needs labels; “{samples.path}” has none.", "Add an array “labels”.")
+    least = 2 * batch * -(-LEAST_VALIDATED // batch)
+    if len(samples) < least:
+        raise BadInput(
+            f"Accuracy control needs {least} labelled samples, half to calibrate and half to hold accuracy "
+            f"on; of “{samples.path}” there are {len(samples)}.",
+            "Add samples, or raise the option “samples”.",
+        )
+    return samples.every_second(1)
 
 
 def _feed(samples: Samples, work: Work) -> Iterator[dict[int, Any]]:

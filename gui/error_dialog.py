@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt
@@ -9,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from gui.widgets.log_view import LogView
+from gui.widgets.remedies import in_window
 from gui.widgets.text import Role, label
 
 if TYPE_CHECKING:
@@ -42,7 +44,8 @@ class ErrorDialog(QDialog):
         """Different errors shown."""
         return len(self._reports)
 
-    def add(self, report: ErrorReport) -> None:
+    def add(self, told: ErrorReport) -> None:
+        report = replace(told, sentence=in_window(told.sentence), remedy=in_window(told.remedy))
         key = report.key or report.sentence
         self._counts[key] = self._counts.get(key, 0) + 1
         if key not in self._reports:

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from gui.theme.tone import Tone
+from gui.widgets.remedies import in_window
 from gui.widgets.text import Role, label
 
 
@@ -56,6 +57,7 @@ class _Banner(QFrame):
         self.hide()
 
     def _say(self, sentence: str, remedy: str, *, button: bool) -> None:
+        sentence, remedy = in_window(sentence), in_window(remedy)
         self.sentence.setText(sentence)
         self.remedy.setText(remedy)
         self.remedy.setVisible(bool(remedy))

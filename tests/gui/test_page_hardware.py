@@ -218,12 +218,14 @@ def test_each_state_of_a_framework_is_put_into_words() -> None:
     base = EnvironmentStatus("", State.BASE)
     absent = EnvironmentStatus("olive", State.ABSENT, disk_bytes=1_800_000_000)
     broken = EnvironmentStatus("olive", State.BROKEN, "in need of repair")
-    no = Availability("olive", False, reason="not installed", remedy="Install it.")
+    remedy = "Run “edgewright frameworks install olive”."
+    no = Availability("olive", False, reason="not installed", remedy=remedy)
     assert framework_row("llamacpp", None, base).state == "asking…"
     assert framework_row("llamacpp", available("llamacpp")["llamacpp"], base).state == "ready"
     assert framework_row("qnn", available("qnn")["qnn"], base).state == "check only"
     missing = framework_row("olive", no, absent)
     assert (missing.state, missing.link, missing.note) == ("not installed", "Install", "1.80\u00a0GB")
+    assert missing.tip.endswith("Install it on the page “Frameworks”.")
     assert framework_row("olive", no, broken).link == "Repair"
     assert (
         framework_row("llamacpp", Availability("llamacpp", False, reason="It broke."), base).note

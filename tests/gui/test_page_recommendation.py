@@ -158,6 +158,7 @@ def test_what_is_ruled_out_has_reason_and_remedy(page: RecommendationPage, servi
     page.on_enter()
     rows = {row.label: row for row in page._ruled_out.rows}
     assert (rows["MLX"].value, rows["MLX"].action) == ("not installed", "Frameworks")
+    assert "edgewright" not in " ".join(str(value) for value in vars(rows["MLX"]).values())
     with qtbot.waitSignal(page.navigate, check_params_cb=lambda key: key == "frameworks"):
         page._ruled_out.activated.emit(rows["MLX"].key)
 

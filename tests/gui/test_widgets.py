@@ -8,6 +8,8 @@ from PySide6.QtGui import QAction, QDropEvent
 from PySide6.QtWidgets import QWidget
 
 from backends.domain.hardware import Fact
+from gui.error_dialog import ErrorDialog
+from gui.errors import ErrorReport
 from gui.theme.hues import Hue
 from gui.theme.theme import Scheme, theme
 from gui.theme.tone import Tone
@@ -215,6 +217,27 @@ def test_banner_and_empty_state(show, qtbot) -> None:
     empty = show(EmptyState("Nothing measured yet", "Run a benchmark first.", "Go there"))
     with qtbot.waitSignal(empty.activated):
         qtbot.mouseClick(empty.button, Qt.MouseButton.LeftButton)
+
+
+@pytest.mark.parametrize(
+    ("command", "page"),
+    [
+        (
+            "Run “edgewright frameworks install mlx” (1.2 GB).",
+            "Install it on the page “Frameworks” (1.2 GB).",
+        ),
+        ("Run “edgewright frameworks repair olive”.", "Repair it on the page “Frameworks”."),
+        ("Run “edgewright frameworks” for those it has.", "Look at the page “Frameworks” for those it has."),
+        ("Choose another precision.", "Choose another precision."),
+    ],
+)
+def test_the_window_names_a_page_where_the_terminal_names_a_command(show, command: str, page: str) -> None:
+    banner = show(ErrorBanner())
+    banner.show_error("MLX is not installed.", command)
+    assert banner.remedy.text() == page
+    dialog = show(ErrorDialog())
+    dialog.add(ErrorReport("MLX is not installed.", command))
+    assert dialog.remedy.text() == page and page in dialog.details_text()
 
 
 def test_a_bar_of_unknown_length_shows_no_figure(show) -> None:

@@ -58,7 +58,7 @@ def _positive(size: Option, name: str, entry: str) -> int:
         return size
     raise BadInput(
         f"Hexagon takes fixed shapes, and the dimension “{name}” of the input “{entry}” has none.",
-        f"Give it one with --option dim.{name}=NUMBER.",
+        f"Give it one with the option “{DIMENSION}{name}”.",
     )
 
 

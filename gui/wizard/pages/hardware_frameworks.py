@@ -16,6 +16,7 @@ from gui.models.table import Column
 from gui.theme.hues import Hue
 from gui.theme.tone import Tone
 from gui.widgets import units
+from gui.widgets.remedies import in_window
 
 translate = QCoreApplication.translate
 DOT = " · "
@@ -70,7 +71,7 @@ def _row(
     devices = DOT.join(answer.devices) or "–"
     if answer.available:
         return _usable(manifest, answer, devices, rule)
-    tip = f"{answer.reason} {answer.remedy}".strip()
+    tip = in_window(f"{answer.reason} {answer.remedy}".strip())
     if SYSTEMS.get(sys.platform, sys.platform) not in manifest.systems:
         return FrameworkRow(
             title, "–", *_no(translate("Hardware", "not for this system")), answer.remedy, "", tip

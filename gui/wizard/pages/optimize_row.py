@@ -16,6 +16,7 @@ from gui.widgets.chip import Chip, FrameworkDot
 from gui.widgets.facts import FactGrid, FactRow
 from gui.widgets.figure import Figure
 from gui.widgets.progress import ThinBar
+from gui.widgets.remedies import in_window
 from gui.widgets.text import Role, label
 from gui.wizard.pages import model_words, option_fields, sameness_words
 from gui.wizard.pages.optimize_queue import Entry, Stage
@@ -91,7 +92,7 @@ class QueueRow(Card):
 
     def _note(self, entry: Entry) -> str:
         if entry.failure is not None:
-            return f"{entry.failure.message} {entry.failure.remedy}".strip()
+            return in_window(f"{entry.failure.message} {entry.failure.remedy}".strip())
         if entry.stage is Stage.RUNNING:
             parts = (entry.what or self.tr("Starting"), units.time_left(entry.remaining_s))
             return " · ".join(filter(None, parts))

@@ -15,6 +15,7 @@ from gui.theme.hues import Hue
 from gui.theme.tone import Tone
 from gui.widgets import units
 from gui.widgets.facts import FactRow
+from gui.widgets.remedies import in_window
 from gui.widgets.terms import explain
 
 translate = QCoreApplication.translate
@@ -131,7 +132,7 @@ def ruled_out(found: Iterable[RuledOut]) -> list[FactRow]:
 def _out(one: RuledOut) -> FactRow:
     if COMMAND in one.remedy:
         mend = translate("Recommendation", "Frameworks")
-        return FactRow(one.title, one.reason, one.remedy, action=mend, key="frameworks")
+        return FactRow(one.title, one.reason, in_window(one.remedy), action=mend, key="frameworks")
     return FactRow(one.title, one.reason, one.remedy, f"{DOT.strip()} {one.remedy}" if one.remedy else "")
 
 

@@ -14,6 +14,7 @@ from backends.frameworks import registry
 from gui.widgets import units
 from gui.widgets.card import Card
 from gui.widgets.facts import FactGrid, FactRow
+from gui.widgets.remedies import in_window
 from gui.widgets.text import Role, label
 
 translate = QCoreApplication.translate
@@ -70,5 +71,5 @@ def _step(planned: PlannedStep) -> str:
     text = translate("RoadCard", "{0} → {1}: {2}, in {3}, about {4} and {5}")
     span, size = units.duration(step.time_s), units.size(step.disk_bytes)
     words = text.format(edge.takes.label, edge.makes.label, edge.title, place, span, size)
-    state = "; ".join(f"{gone.reason}. {gone.remedy}" for gone in planned.missing)
+    state = "; ".join(f"{gone.reason}. {in_window(gone.remedy)}" for gone in planned.missing)
     return f"{words}: {state or translate('RoadCard', 'installed')}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.actions.assess import assess
-from backends.assessment.facts import CONFIG, refuse_remote_code
+from backends.assessment.facts import CONFIG, refuse_remote_code, without_code
 from backends.assessment.folder import model_name, read_json
 from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Log, Progress, Started
@@ -82,7 +82,7 @@ def find_shape(named: str) -> Shape:
         raise BadInput(f"There is no shape “{named}”.", f"Choose one of: {names}; or name a config.json.")
     config = read_json(path)
     refuse_remote_code(config, path)
-    shape = Shape(model_name(path.absolute().parent), config)
+    shape = Shape(model_name(path.absolute().parent), without_code(config))
     if shape.decoder.vocabulary < LEAST_PIECES:
         raise BadInput(
             f"{path.name} has a vocabulary of {shape.decoder.vocabulary}: too small for a made tokenizer.",

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.assessment.facts import CONFIG, Facts, facts, refuse_remote_code
+from backends.assessment.facts import (
+    CONFIG,
+    Facts,
+    asks_for_code,
+    built_in_types,
+    facts,
+    needs_code,
+    refuse_remote_code,
+)
 from backends.assessment.folder import damaged, file_size, files_in, inside, printable, read_json
 from backends.assessment.pickles import refuse_pickles_of
 from backends.assessment.safetensors import StoredTensor, read_header, read_metadata
@@ -35,6 +43,7 @@ class Checkpoint:
     tokenizer: Tokenizer
     files: tuple[Path, ...]
     metadata: Mapping[str, str]  # what whoever wrote the first file of the weights said of them
+    brings_code: bool = False  # Python of its own, which it does not need
 
     @property
     def size_bytes(self) -> int:
@@ -46,15 +55,16 @@ def load(folder: Path) -> Checkpoint:
     config_path = inside(folder, CONFIG, folder / CONFIG)
     config = read_json(config_path)
     refuse_remote_code(config, config_path)
-    _refuse_tokenizer_code(folder)
-    shards, tensors = _weights(folder)
     tokenizer = tokenizer_in(folder)
+    brings_code = _tokenizer_asks_for_code(folder, config, tokenizer) or asks_for_code(config)
+    shards, tensors = _weights(folder)
     shape = facts(config, config_path)
     check_vocabulary(tokenizer, shape["vocabulary"])
     _check_layers(config_path, shape["layers"], tensors)
     extras = tuple(inside(folder, n, config_path) for n in _EXTRA_FILES if (folder / n).is_file())
     files = (config_path, *shards, *extras, *tokenizer_files(folder))
-    return Checkpoint(folder, config, shape, tensors, tokenizer, files, read_metadata(shards[0]))
+    metadata = read_metadata(shards[0])
+    return Checkpoint(folder, config, shape, tensors, tokenizer, files, metadata, brings_code)
 
 
 def has_weights(folder: Path) -> bool:
@@ -79,11 +89,16 @@ def check_embedding(checkpoint: Checkpoint) -> None:
         )
 
 
-def _refuse_tokenizer_code(folder: Path) -> None:
+def _tokenizer_asks_for_code(folder: Path, config: Mapping[str, Any], tokenizer: Tokenizer) -> bool:
+    """Raises BadInput where there is no other: the type is not built in, or no file can be read without."""
     name = "tokenizer_config.json"
-    if (folder / name).is_file():
-        path = inside(folder, name, folder / name)
-        refuse_remote_code(read_json(path), path)
+    if not (folder / name).is_file():
+        return False
+    path = inside(folder, name, folder / name)
+    asks = asks_for_code(read_json(path))
+    if asks and not (tokenizer.kind and str(config.get("model_type")) in built_in_types()):
+        raise needs_code(path)
+    return asks
 
 
 def _weights(folder: Path) -> tuple[list[Path], dict[str, StoredTensor]]:

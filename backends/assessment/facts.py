@@ -14,6 +14,10 @@ from backends.domain.errors import BadInput
 from backends.domain.model import ModelKind
 
 CONFIG = "config.json"
+CODE_IS_NOT_RUN = (
+    "The folder brings code of its own; it is not run: Transformers has this architecture built in."
+)
+_CODE = "auto_map"  # what Transformers would import from the folder, by the name of its own class
 
 
 class Facts(TypedDict, total=False):
@@ -101,11 +105,22 @@ def is_multimodal(config: Mapping[str, Any]) -> bool:
     return any(config.get(key) for key in _OTHER_SENSES)
 
 
-@cache
 def text_types() -> frozenset[str]:
     """The model types of ``resources/rules/text_models.toml``."""
-    table = tomllib.loads((files("resources") / "rules" / "text_models.toml").read_text(encoding="utf-8"))
-    return frozenset(table["transformers"]) | frozenset(table["mlx_lm"])
+    return built_in_types() | frozenset(_text_models()["mlx_lm"])
+
+
+def built_in_types() -> frozenset[str]:
+    """The model types that Transformers runs as decoders of text with classes of its own."""
+    return frozenset(_text_models()["transformers"])
+
+
+@cache
+def _text_models() -> dict[str, list[str]]:
+    table: dict[str, list[str]] = tomllib.loads(
+        (files("resources") / "rules" / "text_models.toml").read_text(encoding="utf-8")
+    )
+    return table
 
 
 def refuse_what_is_no_decoder(config: Mapping[str, Any], path: Path) -> None:
@@ -128,13 +143,30 @@ def refuse_what_is_no_decoder(config: Mapping[str, Any], path: Path) -> None:
         )
 
 
+def without_code(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The same without the Python that it names."""
+    return {key: value for key, value in config.items() if key != _CODE}
+
+
+def asks_for_code(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration names Python of the model's own."""
+    return _CODE in config
+
+
 def refuse_remote_code(config: Mapping[str, Any], path: Path) -> None:
-    """Raise BadInput for a model that brings its own Python: it would run with the user's rights."""
-    if "auto_map" in config:
-        raise BadInput(
-            f"{path.name} says that the model needs its own Python code (remote code), which is refused.",
-            "Use a version of the model for a built-in architecture.",
-        )
+    """Raise BadInput for a model that needs its own Python: it would run with the user's rights.
+
+    Of a model type that Transformers has built in, the code is left alone and not needed.
+    """
+    if asks_for_code(config) and str(config.get("model_type")) not in built_in_types():
+        raise needs_code(path)
+
+
+def needs_code(path: Path) -> BadInput:
+    return BadInput(
+        f"{path.name} says that the model needs its own Python code (remote code), which is refused.",
+        "Use a version of the model for a built-in architecture.",
+    )
 
 
 def _number(config: Mapping[str, Any], names: tuple[str, ...], path: Path) -> int | None:

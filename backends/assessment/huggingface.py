@@ -8,7 +8,14 @@ from pathlib import Path
 from backends.assessment import packed
 from backends.assessment.checkpoint import Checkpoint, check_embedding, load
 from backends.assessment.counting import Weight, label, tally
-from backends.assessment.facts import CONFIG, architecture, is_multimodal, kind, refuse_what_is_no_decoder
+from backends.assessment.facts import (
+    CODE_IS_NOT_RUN,
+    CONFIG,
+    architecture,
+    is_multimodal,
+    kind,
+    refuse_what_is_no_decoder,
+)
 from backends.assessment.folder import model_name
 from backends.assessment.licence import licence_in
 from backends.domain.errors import BadInput
@@ -42,6 +49,8 @@ def profile(
     does = kind(checkpoint.config)
     if does is ModelKind.LANGUAGE and not checkpoint.tokenizer.kind:
         warnings += ("It has no tokenizer.",)
+    if checkpoint.brings_code:
+        warnings += (CODE_IS_NOT_RUN,)
     return ModelProfile(
         path=checkpoint.folder,
         format=form,

@@ -25,6 +25,7 @@ from backends.domain.hub import HubPlan
 from backends.domain.model import SourceModel
 from backends.frameworks.base import OptimizeRequest
 from backends.frameworks.converters import base as converters
+from backends.frameworks.mirror import codeless
 from backends.jobs import wire
 from backends.jobs.outcome import as_event
 from backends.jobs.session import WorkerSession
@@ -178,9 +179,9 @@ class Worker:
             return load_adapter(spec.framework).probe(spec.payload.hardware)
         if spec.task in BY_ADAPTER:
             work: Callable[..., Any] = getattr(load_adapter(spec.framework), spec.task.name)
-            return work(settled(spec), context)
+            return codeless(work, settled(spec), context)
         if spec.task.name in WITHOUT_FRAMEWORK:
-            return WITHOUT_FRAMEWORK[spec.task.name](spec.payload, context)
+            return codeless(WITHOUT_FRAMEWORK[spec.task.name], spec.payload, context)
         if spec.task == OPEN:
             self._close_session()
             self._session = WorkerSession.open(load_adapter(spec.framework), settled(spec), spec.framework)
@@ -239,7 +240,7 @@ def hub_plan(request: HubPlanRequest, job: WorkerContext) -> HubPlan:
 
 
 def hub_fetch(request: HubFetchRequest, job: WorkerContext) -> Path:
-    """Download, and refuse a model that brings its own Python before its weights are fetched."""
+    """Download, and refuse a model that needs its own Python before its weights are fetched."""
     from backends.assessment.facts import CONFIG, refuse_remote_code
     from backends.assessment.folder import read_json
     from backends.sources import connection, hub

@@ -23,6 +23,7 @@ from backends.actions.conversions import conversions
 from backends.actions.convert import convert, form_of, road_to
 from backends.actions.engines import environments
 from backends.actions.quantize import quantize
+from backends.assessment.facts import CODE_IS_NOT_RUN
 from backends.assessment.source import source_model
 from backends.domain.artifact import Artifact
 from backends.domain.errors import BadInput, FrameworkUnavailable, JobCancelled, JobFailed
@@ -31,6 +32,7 @@ from backends.domain.model import ModelFormat, SourceModel
 from backends.domain.preprocessing import Preprocessing
 from backends.jobs.context import Context
 from backends.storage.paths import HOME_VARIABLE
+from tests.contract.hf_models import language_hf
 from tests.contract.managed import absent, bundled_language_model, installed, quiet, stop_at
 from tests.contract.tiny_models import IMAGE, images, vision_onnx
 from tests.unit.assessment.builders import make_tflite
@@ -241,6 +243,39 @@ def test_a_tokenizer_that_the_converter_refuses(copy: Path, tmp_path: Path) -> N
     with pytest.raises(BadInput, match="pre-tokenizer was not recognized"):
         convert(source_model(copy), GGUF, tmp_path / "out", quiet())
     assert entries() == []
+
+
+def bring_code(folder: Path, ran: Path, model_type: str = "llama") -> None:
+    """Python that leaves the file ``ran`` wherever it is imported, asked for by all that can ask."""
+    evil = f"open({str(ran)!r}, 'w')\nclass Evil: pass"
+    (folder / "modeling_evil.py").write_text(evil)
+    kinds = ("AutoConfig", "AutoModel", "AutoModelForCausalLM")
+    automatic: dict[str, object] = dict.fromkeys(kinds, "modeling_evil.Evil")
+    automatic["AutoTokenizer"] = ["modeling_evil.Evil", "modeling_evil.Evil"]
+    for name in ("config.json", "tokenizer_config.json"):
+        spoil(folder / name, auto_map=automatic)
+    spoil(folder / "config.json", model_type=model_type)
+
+
+@pytest.mark.parametrize("target", [GGUF, ONNX])
+def test_code_beside_a_built_in_model_is_never_run(folder: Path, target: ModelFormat, tmp_path: Path) -> None:
+    evil, ran = language_hf(tmp_path / "evil"), tmp_path / "ran"
+    bring_code(evil, ran)
+    source = source_model(evil)
+    assert CODE_IS_NOT_RUN in source.profile.warnings
+    made = convert(source, target, tmp_path / "out", quiet())
+    assert not ran.exists()
+    assert made.source == evil
+    assert all(found.holds for found in made.sameness) and made.sameness
+    assert (evil / "modeling_evil.py").is_file()
+
+
+def test_code_of_an_unknown_model_is_refused(tmp_path: Path) -> None:
+    evil, ran = language_hf(tmp_path / "evil"), tmp_path / "ran"
+    bring_code(evil, ran, "toaster")
+    with pytest.raises(BadInput, match="remote code"):
+        source_model(evil)
+    assert not ran.exists()
 
 
 def test_cancelled_in_the_middle_nothing_is_left(folder: Path, tmp_path: Path) -> None:

@@ -68,7 +68,10 @@ def test_what_the_window_made_is_found_again(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
-    [({"auto_map": {"AutoModel": "x.Y"}}, "remote code"), ({"vocab_size": 300}, "too small")],
+    [
+        ({"model_type": "own", "auto_map": {"AutoModel": "x.Y"}}, "remote code"),
+        ({"vocab_size": 300}, "too small"),
+    ],
 )
 def test_a_configuration_is_refused_before_a_folder_is_made(
     changes: dict[str, Any], sentence: str, tmp_path: Path
@@ -76,6 +79,11 @@ def test_a_configuration_is_refused_before_a_folder_is_made(
     (tmp_path / "config.json").write_text(json.dumps({**TINY, **changes}))
     with pytest.raises(BadInput, match=sentence):
         shapes.find_shape(str(tmp_path))
+
+
+def test_a_shape_leaves_the_code_behind_that_it_does_not_need(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({**TINY, "auto_map": {"AutoModel": "x.Y"}}))
+    assert shapes.find_shape(str(tmp_path)).config == TINY
 
 
 def test_every_shape_is_held_against_this_machines_memory() -> None:

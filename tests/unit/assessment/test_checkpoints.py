@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from backends.assessment.assess import assess
+from backends.assessment.facts import CODE_IS_NOT_RUN
 from backends.domain.errors import BadInput
 from backends.domain.model import ModelFormat, ModelKind
 from tests.unit.assessment.builders import (
@@ -112,10 +113,40 @@ def test_a_classifier_is_a_vision_model(tmp_path: Path) -> None:
 def test_remote_code_is_refused(tmp_path: Path, name: str) -> None:
     folder = make_hf(tmp_path)
     path = folder / name
-    config = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps({**config, "auto_map": {"AutoModel": "modeling.X"}}))
+    ask_for_code(path)
+    config = folder / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "model_type": "own"}))
     with pytest.raises(BadInput, match="remote code"):
         assess(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_code_that_is_not_needed_is_a_warning(tmp_path: Path, name: str) -> None:
+    folder = make_hf(tmp_path)
+    assert CODE_IS_NOT_RUN not in assess(folder).warnings
+    ask_for_code(folder / name)
+    assert assess(folder).warnings.count(CODE_IS_NOT_RUN) == 1
+
+
+@pytest.mark.parametrize("kind", [None, ["llama"], {}])
+def test_a_model_type_that_is_no_name_is_not_built_in(tmp_path: Path, kind: object) -> None:
+    folder = make_hf(tmp_path, {**LLAMA, "model_type": kind})
+    ask_for_code(folder / "config.json")
+    with pytest.raises(BadInput, match="remote code"):
+        assess(folder)
+
+
+def test_a_tokenizer_that_is_code_alone_is_refused(tmp_path: Path) -> None:
+    folder = make_hf(tmp_path)
+    (folder / "tokenizer.model").unlink()
+    ask_for_code(folder / "tokenizer_config.json")
+    with pytest.raises(BadInput, match=r"tokenizer_config\.json .*remote code"):
+        assess(folder)
+
+
+def ask_for_code(path: Path) -> None:
+    config = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**config, "auto_map": {"AutoModel": "modeling.X"}}))
 
 
 @pytest.mark.parametrize(

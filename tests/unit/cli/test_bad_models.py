@@ -73,11 +73,12 @@ def a_folder_that_links_to_itself(folder: Path) -> Path:
 
 def remote_code(folder: Path) -> Path:
     automatic = {"AutoModelForCausalLM": "modeling_toaster.ToasterForCausalLM"}
-    return make_hf(folder, {**LLAMA, "auto_map": automatic})
+    return make_hf(folder, {**LLAMA, "model_type": "toaster", "auto_map": automatic})
 
 
 def tokenizer_with_code(folder: Path) -> Path:
     make_hf(folder)
+    (folder / "tokenizer.model").unlink()
     automatic = {"AutoTokenizer": ["tokenization_toaster.Toaster", None]}
     (folder / "tokenizer_config.json").write_text(json.dumps({"auto_map": automatic}))
     return folder

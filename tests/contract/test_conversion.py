@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -268,6 +269,16 @@ def test_code_beside_a_built_in_model_is_never_run(folder: Path, target: ModelFo
     assert made.source == evil
     assert all(found.holds for found in made.sameness) and made.sameness
     assert (evil / "modeling_evil.py").is_file()
+
+
+def test_a_converter_that_trusts_remote_code_gets_none(folder: Path, tmp_path: Path) -> None:
+    """llama.cpp's opens the tokenizer of this architecture with trust_remote_code=True."""
+    evil, ran = language_hf(tmp_path / "evil"), tmp_path / "ran"
+    bring_code(evil, ran, "hunyuan_v1_dense")
+    spoil(evil / "config.json", architectures=["HunYuanDenseV1ForCausalLM"])
+    with suppress(BadInput, JobFailed):  # the weights are another architecture's
+        convert(source_model(evil), GGUF, tmp_path / "out", quiet())
+    assert not ran.exists()
 
 
 def test_code_of_an_unknown_model_is_refused(tmp_path: Path) -> None:

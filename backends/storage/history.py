@@ -280,7 +280,12 @@ class History:
                 "Move the file away to start a new history.",
             )
         self._upgrade(db)
-        db.execute("PRAGMA journal_mode = WAL")
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # SQLite waits for no lock here; who holds it has just opened the file as well, and switches it.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
 
     def _upgrade(self, db: sqlite3.Connection) -> None:
         """From nothing or an older version, all or nothing: two may open the file at the same moment."""

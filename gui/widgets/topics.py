@@ -40,9 +40,13 @@ class TopicTabs(QTabBar):
     def topic(self) -> str:
         return str(self.tabData(self.currentIndex())) if self.count() else ""
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The keys that there is a tab for."""
+        return tuple(str(self.tabData(index)) for index in range(self.count()))
+
     def choose(self, key: str) -> None:
-        keys = [self.tabData(index) for index in range(self.count())]
-        index = keys.index(key)
+        index = self.topics.index(key)
         if index == self.currentIndex():
             self.topic_chosen.emit(key)
         self.setCurrentIndex(index)
@@ -84,7 +88,8 @@ class Topics(QWidget):
 
     @property
     def topics(self) -> tuple[str, ...]:
-        return tuple(self._cards)
+        """Those that can be chosen; some have cards and no tab, where they do not concern the model."""
+        return self.tabs.topics
 
     def choose(self, topic: str) -> None:
         self.tabs.choose(topic)

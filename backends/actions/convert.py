@@ -146,7 +146,7 @@ def form_of(source: SourceModel, targets: Collection[ModelFormat], job: JobConte
     """``source`` in one of these formats, kept in the cache. Raises as :func:`convert`.
 
     Where a converter on the road refuses the model, the next best road without it is taken, if there is one
-    that waits for no installation; else the first refusal is what is said.
+    that waits for no installation; else all that was said on the way is told.
     """
     return _form_by_road(source, targets, job, None, {}).artifact
 

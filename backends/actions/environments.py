@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backends.actions.convert import converter_sources, converters
+from backends.actions.converters import converter_sources, converters
 from backends.actions.engines import environments
 from backends.actions.frameworks import availability
 from backends.domain.errors import EdgewrightError

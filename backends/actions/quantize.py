@@ -10,8 +10,9 @@ from pathlib import Path
 from backends.actions.artifacts import ORIGINAL_RUNNERS, original_artifact, save_artifact, size_of
 from backends.actions.assess import assess, inspect
 from backends.actions.calibration import calibrated
-from backends.actions.convert import form_of, road_to
+from backends.actions.convert import form_of
 from backends.actions.engines import environments
+from backends.actions.roads import road_to
 from backends.actions.sameness import Unanswered, figures, follow, reference_framework
 from backends.domain.artifact import Artifact, Option, Sameness
 from backends.domain.errors import BadInput, FrameworkUnavailable

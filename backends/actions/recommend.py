@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backends.actions.convert import converters
+from backends.actions.converters import converters
 from backends.actions.engines import environments
 from backends.domain.hardware import HardwareProfile
 from backends.domain.model import SourceModel

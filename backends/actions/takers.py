@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backends.actions.convert import road_to
+from backends.actions.roads import road_to
 from backends.conversion.graph import NoRoad
 from backends.domain.model import ModelFormat, ModelKind, SourceModel
 from backends.frameworks import registry

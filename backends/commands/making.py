@@ -72,8 +72,9 @@ def _quantize_text(document: Any) -> str:
 
 
 def _convert(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
-    from backends.actions import convert
     from backends.actions.assess import assess
+    from backends.actions.convert import convert
+    from backends.actions.roads import check_options, planned, road_to
     from backends.domain.model import ModelFormat
 
     if arguments.out is None and not arguments.plan:
@@ -81,14 +82,14 @@ def _convert(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
     source = _with_data(assess(named(arguments.model, job), job), arguments)
     options = options_of(arguments.option)
     target = ModelFormat(arguments.to)
-    road, made = convert.road_to(source, (target,)), None
-    convert.check_options(road, options, source.profile.kind)
+    road, made = road_to(source, (target,)), None
+    check_options(road, options, source.profile.kind)
     if not arguments.plan:
-        walked = convert.convert_by_road(source, target, arguments.out, job, arguments.find_links, options)
+        walked = convert(source, target, arguments.out, job, arguments.find_links, options)
         road, made = walked.road, walked.artifact
     return {
         "road": [form.value for form in road.formats],
-        "steps": [to_plain(step) for step in convert.planned(road)],
+        "steps": [to_plain(step) for step in planned(road)],
         "time_s": road.time_s,
         "disk_bytes": road.disk_bytes,
         "artifact": to_plain(made) if made else None,

@@ -21,9 +21,10 @@ from PIL import Image
 from backends.actions import sameness
 from backends.actions.artifacts import load_artifact, original_artifact
 from backends.actions.conversions import conversions
-from backends.actions.convert import convert, form_of, road_to
+from backends.actions.convert import convert, form_of
 from backends.actions.engines import environments
 from backends.actions.quantize import quantize
+from backends.actions.roads import road_to
 from backends.assessment.facts import CODE_IS_NOT_RUN
 from backends.assessment.source import source_model
 from backends.domain.artifact import Artifact
@@ -86,7 +87,7 @@ def test_a_hugging_face_folder_stays_the_same_model(
     folder: Path, target: ModelFormat, tmp_path: Path
 ) -> None:
     source = source_model(folder)
-    made = convert(source, target, tmp_path / "out", quiet())
+    made = convert(source, target, tmp_path / "out", quiet()).artifact
     assert made.format is target
     assert load_artifact(tmp_path / "out") == replace(made, path=made.path.resolve())
     assert len(made.sameness) == len(road_to(source, (target,)).steps)
@@ -103,7 +104,7 @@ def the_same(made: Artifact) -> None:
 
 def test_optimum_makes_a_model_with_its_cache_as_state(folder: Path, tmp_path: Path) -> None:
     installed("optimum")
-    made = convert(source_model(folder), OPENVINO, tmp_path / "out", quiet())
+    made = convert(source_model(folder), OPENVINO, tmp_path / "out", quiet()).artifact
     the_same(made)
     assert [found.converter for found in made.sameness] == ["optimum-intel"]
     graph = made.path.read_text()
@@ -117,7 +118,7 @@ def test_optimum_makes_a_model_with_its_cache_as_state(folder: Path, tmp_path: P
 def test_gguf_is_restored_for_everybody_else(folder: Path, target: ModelFormat, tmp_path: Path) -> None:
     installed("optimum")
     source = source_model(folder.parent / "edgewright-lm-f16.gguf")
-    made = convert(source, target, tmp_path / "out", quiet())
+    made = convert(source, target, tmp_path / "out", quiet()).artifact
     assert made.format is target
     the_same(made)
 
@@ -126,7 +127,7 @@ def test_a_quantized_gguf_is_restored_with_its_rounding(folder: Path, tmp_path: 
     installed("optimum")
     gguf = source_model(folder.parent / "edgewright-lm-f16.gguf")
     small = quantize(gguf, "llamacpp", "Q8_0", tmp_path / "small", quiet())
-    made = convert(source_model(small.path), HUGGING_FACE, tmp_path / "out", quiet())
+    made = convert(source_model(small.path), HUGGING_FACE, tmp_path / "out", quiet()).artifact
     (found,) = made.sameness
     assert (found.least_top1_agreement, found.most_difference) == sameness.LIMITS_ROUNDED
     assert found.top1_agreement is not None
@@ -146,7 +147,7 @@ def test_a_gguf_of_an_unknown_architecture_is_bad_input(folder: Path, tmp_path: 
 def test_an_mlx_folder_is_restored_for_everybody_else(folder: Path, tmp_path: Path) -> None:
     installed("mlx")
     small = quantize(source_model(folder), "mlx", "8bit", tmp_path / "small", quiet())
-    made = convert(source_model(small.path), ONNX, tmp_path / "out", quiet())
+    made = convert(source_model(small.path), ONNX, tmp_path / "out", quiet()).artifact
     assert [found.converter for found in made.sameness] == ["mlx-lm", "onnxruntime-genai's model builder"]
     assert all(found.holds and found.top1_agreement == 1.0 for found in made.sameness)
 
@@ -155,13 +156,13 @@ def test_onnx_is_compiled_for_a_chip_and_answers_alike_on_the_emulator(tmp_path:
     installed("qnn")
     bare = source_model(vision_onnx(tmp_path / "tiny.onnx"))
     source = replace(bare, calibration=images(tmp_path / "images.npz"))
-    made = convert(source, QNN_CONTEXT, tmp_path / "out", quiet())
+    made = convert(source, QNN_CONTEXT, tmp_path / "out", quiet()).artifact
     (found,) = made.sameness
     assert (made.format, made.options["target"], made.original) == (QNN_CONTEXT, "sm8650", False)
     assert "QNN against ONNX Runtime on 32 calibration samples" in found.compared
     assert found.holds
     assert source_model(made.path).profile.format is QNN_CONTEXT
-    other = convert(source, QNN_CONTEXT, tmp_path / "other", quiet(), options={"target": "sm8450"})
+    other = convert(source, QNN_CONTEXT, tmp_path / "other", quiet(), options={"target": "sm8450"}).artifact
     assert other.options["target"] == "sm8450"
     assert len(entries()) == 2  # one is not taken for the other
     with pytest.raises(BadInput, match="sm9999"):
@@ -180,7 +181,7 @@ def test_images_in_folders_are_prepared_for_a_chip(tmp_path: Path) -> None:
     bare = source_model(vision_onnx(tmp_path / "tiny.onnx"))
     prepared = Preprocessing(*IMAGE[1:], 3, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.3))
     source = replace(bare, calibration=tmp_path / "own", preprocessing=prepared)
-    made = convert(source, QNN_CONTEXT, tmp_path / "out", quiet())
+    made = convert(source, QNN_CONTEXT, tmp_path / "out", quiet()).artifact
     assert made.preprocessing == prepared
     assert "2 calibration samples" in made.sameness[0].compared
     form_of(source, [QNN_CONTEXT], quiet())
@@ -264,7 +265,7 @@ def test_code_beside_a_built_in_model_is_never_run(folder: Path, target: ModelFo
     bring_code(evil, ran)
     source = source_model(evil)
     assert CODE_IS_NOT_RUN in source.profile.warnings
-    made = convert(source, target, tmp_path / "out", quiet())
+    made = convert(source, target, tmp_path / "out", quiet()).artifact
     assert not ran.exists()
     assert made.source == evil
     assert all(found.holds for found in made.sameness) and made.sameness
@@ -299,7 +300,7 @@ def test_cancelled_in_the_middle_nothing_is_left(folder: Path, tmp_path: Path) -
 
 def test_named_tensors_keep_their_outputs(image_model: SourceModel, tmp_path: Path) -> None:
     heard: list[Event] = []
-    made = convert(image_model, OPENVINO, tmp_path / "out", Context(heard.append))
+    made = convert(image_model, OPENVINO, tmp_path / "out", Context(heard.append)).artifact
     (found,) = made.sameness
     assert (found.top1_agreement, found.same_tokens) == (1.0, None)
     assert found.max_abs_difference < 1e-4
@@ -308,7 +309,9 @@ def test_named_tensors_keep_their_outputs(image_model: SourceModel, tmp_path: Pa
 
 
 def test_a_tensorflow_lite_model_becomes_openvino(tmp_path: Path) -> None:
-    made = convert(source_model(make_tflite(tmp_path / "x.tflite")), OPENVINO, tmp_path / "out", quiet())
+    made = convert(
+        source_model(make_tflite(tmp_path / "x.tflite")), OPENVINO, tmp_path / "out", quiet()
+    ).artifact
     assert made.format is OPENVINO
     assert made.sameness[0].max_abs_difference < 1e-4
 
@@ -330,7 +333,7 @@ def test_what_is_not_the_same_model_is_a_failed_job(
     def refuse(*_: object) -> Artifact:
         raise JobFailed("not the same model")
 
-    monkeypatch.setattr("backends.actions.convert.check", refuse)
+    monkeypatch.setattr("backends.actions.walking.check", refuse)
     with pytest.raises(JobFailed):
         convert(image_model, OPENVINO, tmp_path / "out", quiet())
     assert entries() == []

@@ -43,7 +43,7 @@ def convert_model(
 ) -> Artifact:
     from backends.actions.convert import convert
 
-    return convert(source, target, out, job, options=options)
+    return convert(source, target, out, job, options=options).artifact
 
 
 class ConvertDialog(QDialog):

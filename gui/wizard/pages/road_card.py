@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QWidget
 
-from backends.actions.convert import PlannedStep
-from backends.actions.roads import RoadAhead, roads_ahead
+from backends.actions.roads import PlannedStep, RoadAhead, roads_ahead
 from backends.domain.model import SourceModel
 from backends.frameworks import registry
 from gui.widgets import units

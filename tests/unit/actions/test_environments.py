@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backends.actions import environments
-from backends.actions.convert import converters
+from backends.actions.converters import converters
 from backends.conversion.catalogue import Converter
 from backends.domain.errors import JobFailed
 from backends.domain.events import Event, Log

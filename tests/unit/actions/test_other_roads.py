@@ -10,8 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from backends.actions import convert
-from backends.actions.convert import convert_by_road, form_of
+from backends.actions import convert as converting
+from backends.actions import roads, walking
+from backends.actions.convert import convert, form_of
+from backends.actions.roads import another_road
 from backends.domain.artifact import Artifact, Option
 from backends.domain.errors import (
     BadInput,
@@ -49,13 +51,13 @@ def refusing(
         walked.append(road.text)
         for step in road.steps:
             if step.converter.name in words:
-                raise convert._Refused(step.converter, words[step.converter.name])
+                raise walking.Refused(step.converter, words[step.converter.name])
         return MADE
 
     gone = SimpleNamespace(framework="olive", reason="not installed", remedy="Install it.")
-    monkeypatch.setattr(convert, "_walked", walk)
-    monkeypatch.setattr(convert, "_waiting_s", lambda: dict[str, float]())
-    monkeypatch.setattr(convert, "_missing", lambda one: (gone,) if one.framework in missing else ())
+    monkeypatch.setattr(converting, "walk", walk)
+    monkeypatch.setattr(roads, "waiting_s", lambda: dict[str, float]())
+    monkeypatch.setattr(roads, "missing", lambda one: (gone,) if one.framework in missing else ())
     return walked
 
 
@@ -74,14 +76,14 @@ def test_what_is_told_is_the_road_that_was_walked(
     refusing(monkeypatch, {"hf-openvino": BadInput("No.")})
     kept = tmp_path / "kept"
     kept.mkdir()
-    monkeypatch.setattr(convert, "save_artifact", lambda *_: None)
-    monkeypatch.setattr(convert, "_walked", walking(convert._walked, kept))
-    found = convert_by_road(source, OPENVINO, tmp_path / "out", Context(lambda event: None))
+    monkeypatch.setattr(converting, "save_artifact", lambda *_: None)
+    monkeypatch.setattr(converting, "walk", reaching(converting.walk, kept))
+    found = convert(source, OPENVINO, tmp_path / "out", Context(lambda event: None))
     assert [form.value for form in found.road.formats] == ["hf", "onnx", "openvino"]
     assert found.artifact.path == tmp_path / "out" / "model.xml"
 
 
-def walking(walk: Any, kept: Path) -> Any:
+def reaching(walk: Any, kept: Path) -> Any:
     """The same with an artifact whose file lies in ``kept``."""
 
     def walked(*given: Any) -> Artifact:
@@ -99,9 +101,7 @@ def test_options_nobody_on_the_road_takes_are_refused(
     walked = refusing(monkeypatch, {})
     for target, named in ((ModelFormat.GGUF, "Hugging Face → GGUF"), (ModelFormat.MLX, "MLX")):
         with pytest.raises(BadInput, match="anything") as caught:
-            convert.convert(
-                source, target, tmp_path / "out", Context(lambda event: None), options={"anything": 1}
-            )
+            convert(source, target, tmp_path / "out", Context(lambda event: None), options={"anything": 1})
         assert named in caught.value.message
     assert not walked and not (tmp_path / "out").exists()
 
@@ -111,8 +111,8 @@ def test_a_road_that_would_ignore_options_is_no_other_road(
 ) -> None:
     refusing(monkeypatch, {})
     refused = ["hf-openvino"]
-    assert convert._another_road(source, (OPENVINO,), refused, {}) is not None
-    assert convert._another_road(source, (OPENVINO,), refused, {"anything": 1}) is None
+    assert another_road(source, (OPENVINO,), refused, {}) is not None
+    assert another_road(source, (OPENVINO,), refused, {"anything": 1}) is None
 
 
 def test_where_all_refuse_everything_is_said(source: SourceModel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,9 +178,9 @@ def stopping(monkeypatch: pytest.MonkeyPatch, error: Exception) -> list[str]:
         tried.append(walker.step.converter.name)
         raise error
 
-    monkeypatch.setattr(convert, "_waiting_s", lambda: dict[str, float]())
-    monkeypatch.setattr(convert, "_missing", lambda one: ())
-    monkeypatch.setattr(convert._Walker, "go", go)
-    monkeypatch.setattr(convert._Place, "start", lambda *_: None)
-    monkeypatch.setattr(convert, "calibrated", lambda *_: nullcontext())
+    monkeypatch.setattr(roads, "waiting_s", lambda: dict[str, float]())
+    monkeypatch.setattr(roads, "missing", lambda one: ())
+    monkeypatch.setattr(walking._Walker, "go", go)
+    monkeypatch.setattr(walking._Place, "start", lambda *_: None)
+    monkeypatch.setattr(walking, "calibrated", lambda *_: nullcontext())
     return tried

@@ -72,6 +72,10 @@ class Measuring:
         self.gate()
         self.paused_s += time.monotonic() - began
 
+    def now_s(self) -> float:
+        """A clock that stands still while the user has paused."""
+        return time.monotonic() - self.paused_s
+
     @cached_property
     def in_steps(self) -> JobContext:
         """The job for work whose steps need not follow each other at once; the timed pairs have to."""

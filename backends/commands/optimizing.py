@@ -20,7 +20,7 @@ from backends.jobs.context import Context
 
 if TYPE_CHECKING:
     from backends.actions.compare import Comparison
-    from backends.actions.optimize import Optimization
+    from backends.actions.pipeline import Optimization
     from backends.domain.model import SourceModel
     from backends.workflow.wizard import Choice
 
@@ -79,7 +79,7 @@ def _optimize(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
 def _wanted(arguments: argparse.Namespace, job: Context) -> Optimization:
     from backends.actions.assess import assess
     from backends.actions.devices import check_device
-    from backends.actions.optimize import Optimization
+    from backends.actions.pipeline import Optimization
     from backends.storage.paths import app_paths
 
     if arguments.model is None:

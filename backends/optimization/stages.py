@@ -45,6 +45,14 @@ class Link:
     total: Interval | None
 
 
+def skipped(step: Step, *why: str) -> Stage:
+    return Stage(step, Outcome.SKIPPED, why)
+
+
+def failed(step: Step, why: str, result: ConfigurationResult | None = None) -> Stage:
+    return Stage(step, Outcome.FAILED, (why,), result)
+
+
 def decided(
     step: Step,
     result: ConfigurationResult,
@@ -59,8 +67,8 @@ def decided(
     """
     if result.failure:
         return Stage(step, Outcome.FAILED, (result.failure,), result, before.label)
-    failed = [gate for gate in gates if gate.gate.name in QUALITY_GATES and gate.verdict is Verdict.FAIL]
-    outcome, why = _judged(step, main_comparison(result), failed, emulated)
+    failing = [gate for gate in gates if gate.gate.name in QUALITY_GATES and gate.verdict is Verdict.FAIL]
+    outcome, why = _judged(step, main_comparison(result), failing, emulated)
     told = (why, *_speeds(result, emulated), *_sizes(result, before), *_qualities(gates))
     return Stage(step, outcome, told, result, before.label)
 

@@ -13,7 +13,8 @@ from backends.actions.assess import assess
 from backends.actions.certificate import verify_certificate
 from backends.actions.compare import Comparison
 from backends.actions.convert import original
-from backends.actions.optimize import Optimization, choose, optimize, resume
+from backends.actions.optimize import choose, optimize, resume
+from backends.actions.pipeline import Optimization
 from backends.domain.errors import BadInput, JobCancelled
 from backends.domain.gate import Verdict
 from backends.domain.result import Stage

@@ -69,11 +69,12 @@ class Ears:
 def optimize(wish: Wish, job: JobContext, history: History, ears: Ears) -> RunRecord:
     """Runs in the worker's thread, where the imports cost the window nothing."""
     from backends.actions import optimize as action
+    from backends.actions.pipeline import Optimization
 
     framework, precision = (wish.choice.framework, wish.choice.precision) if wish.choice else ("", "")
     choices = action.choose(wish.source, job, framework, precision, wish.target)
     comparison = action.comparison_at(wish.depth, wish.source, job)
-    wanted = action.Optimization(comparison, choices, app_paths().artifacts, wish.depth)
+    wanted = Optimization(comparison, choices, app_paths().artifacts, wish.depth)
     return action.optimize(wanted, job, history, ears.on_stage, ears.on_start, ears.gate)
 
 

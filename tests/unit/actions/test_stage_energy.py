@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backends.actions import optimize as action
+from backends.actions import pipeline
 from backends.benchmarking.bench import Surface
 from backends.optimization.stages import Step
 from tests.unit.benchmarking.fakes import World
@@ -27,8 +27,10 @@ class Shared:
 @pytest.mark.parametrize("step", [Step.BASELINE, Step.CONVERSION, Step.QUANTIZATION, Step.ACCELERATION])
 def test_no_stage_between_reads_energy(step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Surface] = []
-    monkeypatch.setattr(action, "conductor", SimpleNamespace(run=lambda plan, surface: seen.append(surface)))
+    monkeypatch.setattr(
+        pipeline, "conductor", SimpleNamespace(run=lambda plan, surface: seen.append(surface))
+    )
     shared: Any = Shared()
     nothing: Any = None
-    action._Pipeline(nothing, shared, nothing, lambda stage: None, [])._measured(step, nothing)
+    pipeline.Pipeline(nothing, shared, nothing, lambda stage: None, [])._measured(step, nothing)
     assert (seen[0].counters is shared.counters) == (step is Step.BASELINE)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add(add_command: AddCommand) -> None:
-    report = add_command("report", _report, "a run as one file to pass on: HTML, or PDF")
+    report = add_command("report", _report, "a run as one file to pass on: HTML, or PDF", _report_text)
     report.add_argument("run", help="its id, as “edgewright history” lists it")
     report.add_argument("--out", type=Path, required=True, metavar="FILE.html|.pdf")
     certify = add_command(
@@ -108,6 +108,10 @@ def _rerun(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
         "figures": [one.sentence for one in found.agreements],
         "remarks": list(found.remarks),
     }
+
+
+def _report_text(document: Any) -> str:
+    return facts([("Report", document["report"]), ("Run", document["run_id"])])
 
 
 def _certify_text(document: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from backends import cli_text
 from backends.codec import to_plain
 from backends.commands.adding import AddCommand
 from backends.domain.errors import BadInput
+from backends.domain.hub import HubModel
 from backends.jobs.context import Context
+from backends.recommendation.fit import CONTEXT_TOKENS
 from backends.storage.paths import resources
 
 
@@ -61,12 +63,23 @@ def _fetch(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
 
 
 def _fetch_text(document: Any) -> str:
-    name, commit = document["model"]["name"], document["commit"]
+    """A plan lists the files that would come and names those that would not; else where the model lies."""
+    model = document["model"]
+    known = [
+        ("Model", HubModel(model["name"], model["revision"]).title),
+        ("Commit", document["commit"]),
+    ]
     if "files" not in document:
-        return f"{name} at commit {commit}\n{document['path']}"
+        came = document["downloaded_bytes"]
+        downloaded = _megabytes(came) if came else "nothing, as it was here already"
+        return cli_text.facts([*known, ("Where", document["path"]), ("Downloaded", downloaded)])
     rows = [[file["name"], _megabytes(file["size_bytes"])] for file in document["files"]]
-    total = f"{_megabytes(document['size_bytes'])} MB in {len(rows)} files"
-    return f"{name} at commit {commit}: {total}\n{cli_text.table(['file', 'MB'], rows)}"
+    told = [
+        *known,
+        ("Download", f"{_megabytes(document['size_bytes'])} in {_files(len(rows))}"),
+        ("Left out", ", ".join(document["left_out"])),
+    ]
+    return f"{cli_text.facts(told)}\n\n{cli_text.table(['file', 'size'], rows)}"
 
 
 def _shape(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
@@ -87,10 +100,26 @@ def _shape(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
 
 
 def _shape_text(document: Any) -> str:
-    rows = [_shape_row(shape) for shape in document["shapes"]]
-    table = cli_text.table(["shape", "parameters", "F16 MB", "in memory", "of free"], rows)
+    """The shapes with what each would take here; one that was made with where it lies."""
     made = document["made"]
-    return f"{table}\n{made['path']}: random weights, for speed and memory only" if made else table
+    if made:
+        return cli_text.facts(_made(made, document["shapes"][0]))
+    rows = [_shape_row(shape) for shape in document["shapes"]]
+    table = cli_text.table(["shape", "parameters", "size as F16", "in memory", "of what is free"], rows)
+    cache = f"a cache of {CONTEXT_TOKENS:,} tokens"
+    expected = f"In memory: expected for the weights, {cache} and a framework's runtime."
+    return f"{table}\n{cli_text.wrapped(expected, '', '  ')}"
+
+
+def _made(made: Mapping[str, Any], shape: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    share = shape["fit"]["share_of_free"]
+    yield "Shape", f"{shape['name']}, {shape['architecture']}"
+    yield "Where", made["path"]
+    yield "Parameters", f"{made['contents']['parameters'] / 1e6:,.2f} M"
+    yield "Size", f"{_megabytes(made['size_bytes'])} as {made['precision']}"
+    free = "" if share is None else f", {share:.0%} of what is free"
+    yield "In memory", f"about {_megabytes(shape['fit']['total_bytes'])}{free}"
+    yield "Weights", "random, for speed and memory only"
 
 
 def _shape_row(shape: Mapping[str, Any]) -> list[str]:
@@ -99,10 +128,14 @@ def _shape_row(shape: Mapping[str, Any]) -> list[str]:
         shape["name"],
         f"{shape['parameters'] / 1e6:,.0f} M",
         _megabytes(shape["size_bytes"]),
-        f"{_megabytes(shape['fit']['total_bytes'])} MB",
+        _megabytes(shape["fit"]["total_bytes"]),
         "not known" if share is None else f"{share:.0%}",
     ]
 
 
 def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:,.1f}"
+    return f"{size_bytes / 1e6:,.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:,.1f} kB"
+
+
+def _files(count: int) -> str:
+    return "one file" if count == 1 else f"{count} files"

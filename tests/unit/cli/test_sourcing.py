@@ -14,6 +14,7 @@ from backends.jobs.context import Context
 from backends.sources.shapes import Shape, write_folder
 from backends.storage.paths import resources
 from tests.unit.cli.test_cli import check, run
+from tests.unit.cli.test_views import for_people
 from tests.unit.sources.server import Behaviour, serving
 from tests.unit.sources.test_shapes import TINY
 
@@ -42,11 +43,14 @@ def test_a_plan_shows_files_and_size_and_downloads_nothing(
     with serving(behaviour) as address:
         monkeypatch.setenv("HF_ENDPOINT", address)
         code, out, _ = run(capsys, "fetch", "owner/name", "--plan", "--json")
-        assert "model.safetensors" in run(capsys, "fetch", "owner/name", "--plan")[1]
+        told = for_people(run(capsys, "fetch", "owner/name", "--plan")[1])
     document = check("fetch", out)
     assert code == 0
     assert document["size_bytes"] == sum(file["size_bytes"] for file in document["files"])
     assert not home.exists() and not behaviour.downloads("config.json")
+    assert f"Download: {document['size_bytes'] / 1e3:.1f} kB in {len(document['files'])} files" in told
+    assert all(f"{one['name']} {one['size_bytes'] / 1e3:.1f} kB" in told for one in document["files"])
+    assert all(name in told.partition("Left out:")[2] for name in document["left_out"])
 
 
 def test_a_model_on_the_hub_is_named_where_a_path_is(
@@ -62,7 +66,10 @@ def test_a_model_on_the_hub_is_named_where_a_path_is(
         code, out, _ = run(capsys, "fetch", "owner/name", "--json")
         assert code == 0
         document = check("fetch", out)
-        assert behaviour.commit in run(capsys, "fetch", "owner/name")[1]
+        told = for_people(run(capsys, "fetch", "owner/name")[1])
+        assert f"Model: owner/name Commit: {behaviour.commit} Where: {document['path']}" in told
+        assert told.endswith("Downloaded: nothing, as it was here already")
+        assert document["downloaded_bytes"] > 0
         code, out, _ = run(capsys, "assess", "hf:owner/name@main", "--json")
     assert code == 0
     assert check("assess", out)["profile"]["path"] == document["path"]
@@ -86,7 +93,10 @@ def test_the_shapes_are_listed_with_size_and_fit(capsys: pytest.CaptureFixture[s
     assert code == 0
     assert len(document["shapes"]) == 16 and document["made"] is None
     assert all(shape["size_bytes"] == 2 * shape["parameters"] for shape in document["shapes"])
-    assert "Llama-3.1-8B" in run(capsys, "shape", "--list")[1]
+    told = for_people(run(capsys, "shape", "--list")[1])
+    for shape in document["shapes"]:
+        figures = f"{shape['parameters'] / 1e6:,.0f} M {shape['size_bytes'] / 1e6:,.1f} MB"
+        assert f"{shape['name']} {figures}" in told
 
 
 def test_a_shape_is_made_from_a_configuration_and_says_what_it_is(
@@ -100,6 +110,11 @@ def test_a_shape_is_made_from_a_configuration_and_says_what_it_is(
     code, out, _ = run(capsys, "assess", str(target), "--json")
     assert check("assess", out)["profile"]["shape_only"]
     assert run(capsys, "shape", config, "--out", str(target))[0] == 2  # it is there already
+    code, out, _ = run(capsys, "shape", config, "--out", str(tmp_path / "other"))
+    told = for_people(out)
+    assert (code, f"Where: {tmp_path / 'other'}" in told) == (0, True)
+    assert f"Parameters: {document['made']['contents']['parameters'] / 1e6:.2f} M" in told
+    assert told.endswith("Weights: random, for speed and memory only")
 
 
 def test_what_is_no_shape(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

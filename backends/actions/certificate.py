@@ -132,7 +132,7 @@ def confirmed(path: Path, folders: Sequence[Path] = (), trust: bool = False) -> 
     if not found.trusted:
         raise BadInput(
             f"“{path.name}” is as it was signed, but by a key that is not known here ({found.signer}).",
-            "Ask the signer for that line. Where it is the same: edgewright verify --trust.",
+            "Ask the signer for that line; where it is the same, trust the key (edgewright verify --trust).",
         )
     return found
 

@@ -72,7 +72,7 @@ def _load(certified: CertifiedArtifact, folder: Path | None) -> Artifact:
     if folder is None:
         raise BadInput(
             f"{certified.label}: “{certified.name}” was not found as certified.",
-            "Name its folder with --artifacts.",
+            "Name its folder (--artifacts).",
         )
     return load_artifact(folder if certified.entry == "." else folder / certified.entry)
 
@@ -94,7 +94,7 @@ def _data(wanted: DataFile | None, places: Sequence[Path]) -> Path | None:
             return path
     raise BadInput(
         f"“{wanted.name}”, with which the quality was judged, was not found with the certified content.",
-        "Name its folder with --artifacts.",
+        "Name its folder (--artifacts).",
     )
 
 

@@ -26,7 +26,9 @@ def run_llama_bench(
     Raises BadInput for a model that generates no tokens, and for engines that cannot feed arbitrary ids.
     """
     if not subject.is_language:
-        raise BadInput("llama-bench figures are for language models.", "Use “edgewright bench”.")
+        raise BadInput(
+            "llama-bench figures are for language models.", "Measure it in pairs instead (edgewright bench)."
+        )
     if min(prompt_tokens, new_tokens, repetitions) < 1:
         raise BadInput("Prompt, new tokens and repetitions are 1 or more.")
     room = replace(subject.load, context=max(subject.load.context, prompt_tokens + 1, new_tokens + 1))

@@ -66,7 +66,7 @@ def choose(
         usual = manifest.default_precision.get(source.profile.kind.value, "")
         return (Choice(manifest.name, known_precision(manifest, precision or usual, source).name),)
     if precision:
-        raise BadInput(f"“{precision}” of which framework?", "Name one with --framework.")
+        raise BadInput(f"“{precision}” of which framework?", "Name it as well (--framework).")
     found = detect(job)
     ranked = recommend_for(source, found.hardware, found.availability, target=target)
     best: dict[str, Choice] = {}
@@ -75,7 +75,9 @@ def choose(
             best.setdefault(one.framework, Choice(one.framework, one.precision))
     if not best:
         why = " ".join(f"{one.title}: {one.reason}." for one in ranked.ruled_out)
-        raise BadInput(f"Nothing can be made of {source.name} here. {why}", "Name a --framework yourself.")
+        raise BadInput(
+            f"Nothing can be made of {source.name} here. {why}", "Name a framework yourself (--framework)."
+        )
     return tuple(best.values())[: max(1, candidates)]
 
 
@@ -116,7 +118,10 @@ def resume(
         raise BadInput(f"The run {run_id} is {record.state}.", "Only a run that ended early can be resumed.")
     request = history.request(run_id) or {}
     if "optimization" not in request:
-        raise BadInput(f"The run {run_id} is no optimization in stages.", "Try “edgewright bench --resume”.")
+        raise BadInput(
+            f"The run {run_id} is no optimization in stages.",
+            "Resume it as a comparison (edgewright bench --resume).",
+        )
     wanted = from_plain(request["optimization"], Optimization)
     refuse_other_files(run_id, history, wanted.comparison)
     check_unchanged(setup_for(wanted), record)
@@ -151,5 +156,3 @@ def _run(
         with closing(shared):
             Pipeline(wanted, shared, parts, on_stage, list(earlier)).go()
     return history.run(run_id)
-
-

@@ -169,7 +169,8 @@ class WorkerSession:
         stream = getattr(self._session, "infer_in_streams", None)
         if stream is None:
             raise BadInput(
-                f"{self.engine.framework} runs one inference at a time here.", "Leave --over streams out."
+                f"{self.engine.framework} runs one inference at a time here.",
+                "Change something else in steps (--over).",
             )
         began = time.perf_counter()
 

@@ -118,7 +118,9 @@ def _is_inside(place: str) -> bool:
 
 def _document(data: bytes, name: str) -> dict[str, Any]:
     if not data.startswith(b"{"):
-        raise BadInput(f"“{name}” is no certificate.", "Name a file that “edgewright certify” wrote.")
+        raise BadInput(
+            f"“{name}” is no certificate.", "Name a file that was written as one (edgewright certify)."
+        )
     if not data.endswith(b"}\n"):
         raise BadInput(f"“{name}” is cut off, or something stands after its end.", _AGAIN)
     try:

@@ -104,7 +104,7 @@ def several(names: Sequence[str]) -> BadInput:
     """The refusal to guess which of the models, each named by its first file, is meant."""
     return BadInput(
         f"This repository holds {len(names)} models: {_listed(names)}.",
-        "Name the one you want with --file.",
+        "Name the one you want (--file).",
     )
 
 

@@ -178,7 +178,9 @@ class History:
                 (_this_process(), run_id),
             ).rowcount
         if not changed:
-            raise BadInput(f"The run “{run_id}” cannot be resumed.", "“edgewright history” lists them.")
+            raise BadInput(
+                f"The run “{run_id}” cannot be resumed.", "See which there are (edgewright history)."
+            )
 
     def finish(self, run_id: str, state: str = "finished") -> None:
         with self._connection() as db:
@@ -210,7 +212,9 @@ class History:
                 (run_id,),
             ).fetchone()
             if row is None:
-                raise BadInput(f"The history has no run “{run_id}”.", "“edgewright history” lists them.")
+                raise BadInput(
+                    f"The history has no run “{run_id}”.", "See which there are (edgewright history)."
+                )
             results = db.execute(
                 "SELECT body FROM result WHERE run_id = ? ORDER BY rowid", (run_id,)
             ).fetchall()
@@ -263,7 +267,7 @@ class History:
             if getattr(error, "sqlite_errorcode", None) in _FULL:
                 raise JobFailed(
                     f"The history “{self._path}” could not be written: {error}.",
-                    "Make room on the disk; a run that was cut off goes on with “edgewright bench --resume”.",
+                    "Make room on the disk; a run that was cut off can go on (edgewright bench --resume).",
                 ) from error
             raise BadInput(
                 f"The history “{self._path}” cannot be used: {error}.",

@@ -8,11 +8,13 @@ from PySide6.QtCore import QCoreApplication
 
 translate = QCoreApplication.translate
 _COMMAND = re.compile(r"Run “edgewright frameworks(?: (install|repair) [\w.-]+)?”")
+_IN_THE_TERMINAL = re.compile(r" \((?:edgewright |--)[^()]*\)")  # how a command line does it
 
 
 def in_window(text: str) -> str:
-    """``text`` with a page in place of “edgewright frameworks …”; anything else stays as it is."""
-    return _COMMAND.sub(lambda found: _page(found[1]), text)
+    """``text`` with a page in place of “edgewright frameworks …”, and without what the engine adds in
+    parentheses for whoever works in a terminal: “(--file)”, “(edgewright bench --resume)”."""
+    return _COMMAND.sub(lambda found: _page(found[1]), _IN_THE_TERMINAL.sub("", text))
 
 
 def _page(verb: str | None) -> str:

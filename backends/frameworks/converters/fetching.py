@@ -91,7 +91,7 @@ def _download(
         raise FrameworkUnavailable(
             error.message,
             f"Check the connection, or name a folder that holds {package.replace('-', '_')}-{version}.tar.gz "
-            "with --find-links.",
+            "(--find-links).",
         )
     found = next(folder.glob("*.tar.gz"), None)
     if found is None:

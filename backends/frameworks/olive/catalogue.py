@@ -71,7 +71,7 @@ def check(passes: Sequence[Pass], wanted: Sequence[str], device: str) -> None:
         if found.lacking:
             raise BadInput(
                 f"Olive's pass {found.name} needs more packages: {', '.join(found.lacking)}.",
-                "Name a Python that has them: edgewright frameworks install olive --python PATH.",
+                "Let a Python run Olive that has them (edgewright frameworks install olive --python PATH).",
             )
 
 

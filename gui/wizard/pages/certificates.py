@@ -25,6 +25,7 @@ from gui.widgets.card import Card
 from gui.widgets.chip import Chip
 from gui.widgets.facts import FactGrid, FactRow
 from gui.widgets.flow import GAP, CardGrid
+from gui.widgets.remedies import in_window
 from gui.widgets.table import Table
 from gui.widgets.terms import explain
 from gui.widgets.text import Role, label
@@ -165,7 +166,7 @@ class CertificateView(QWidget):
     def _show_found(self, found: Verification) -> None:
         self.found = found
         self._show_state(found)
-        self.problems.setText("\n".join(filter(None, (*found.problems, found.remedy))))
+        self.problems.setText(in_window("\n".join(filter(None, (*found.problems, found.remedy)))))
         self.problems.setVisible(bool(found.problems))
         self.facts.set_rows(self._facts(found))
         self.certified.setVisible(found.certificate is not None)

@@ -15,6 +15,7 @@ from backends.domain.model import ModelKind
 from backends.frameworks.base import JobContext
 from backends.storage.history import History
 from gui.widgets import units
+from gui.widgets.remedies import in_window
 from gui.wizard.pages.measured_words import say
 
 SWEEP, SUSTAINED, LLAMA_BENCH = "sweep", "sustained", "llama-bench"
@@ -131,7 +132,7 @@ def _step(point: Mapping[str, Any], metric: str) -> StepRow:
         float(point["value"]),
         _interval(rate) if rate else None,
         tuple(point["flags"]),
-        str(point["failure"]),
+        in_window(str(point["failure"])),
     )
 
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 from backends.domain.result import Stage, Trial
 from gui.theme.tone import Tone
 from gui.widgets.card import StatusCard
+from gui.widgets.remedies import in_window
 from gui.widgets.text import Role, label
 from gui.widgets.units import duration
 from gui.wizard.pages.optimization_work import outcome_chip, step_means, step_name
@@ -73,7 +74,7 @@ class StageCard(StatusCard):
         return self.tr("failed") if trial.gain is None else f"{trial.gain:.2f}×"
 
     def _say(self, what: str, evidence: str, tried: str) -> None:
-        for widget, text in ((self.what, what), (self.evidence, evidence), (self.tried, tried)):
+        for widget, text in ((self.what, what), (self.evidence, in_window(evidence)), (self.tried, tried)):
             if widget.text() != text:
                 widget.setText(text)
             widget.setVisible(bool(text))

@@ -190,7 +190,7 @@ class SettingsPage(Page):
         things: tuple[Kept, ...] = terminal.payload
         total, free = (sum(one.size_bytes for one in chosen) for chosen in (things, _unneeded(things)))
         text = self.tr("Models made, converted and downloaded take {0}; {1} of it is needed by nobody.")
-        clear = self.tr("“edgewright clean --all” clears that away.")
+        clear = self.tr("In a terminal, “edgewright clean --all” clears that away.")
         self.kept.setText(f"{text.format(size(total), size(free))} {clear if free else ''}".strip())
 
     def _opener(self, name: str, path: Path) -> QPushButton:

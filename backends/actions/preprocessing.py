@@ -15,13 +15,15 @@ from backends.quality.data import preprocessing_for, read_images
 class Asked:
     """All of it may be left open, and then follows from the model's input and the first image.
 
-    ``mean`` and ``std``: one figure, or one a channel, of pixels in 0..1. ``size``: height, width in pixels.
+    ``mean`` and ``std``: one figure, or one a channel in the order of ``channel_order``, of pixels in 0..1.
+    ``size``: height, width in pixels.
     """
 
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     size: tuple[int, int] | None = None
     layout: str = ""
+    channel_order: str = ""
 
 
 def preprocessing_of(source: SourceModel, asked: Asked, *data: Path | None) -> Preprocessing | None:
@@ -38,7 +40,10 @@ def preprocessing_of(source: SourceModel, asked: Asked, *data: Path | None) -> P
     first = images.load(slice(0, 1))[0]
     found = preprocessing_for(source.profile.inputs[0], first, asked.mean, asked.std)
     height, width = asked.size or (found.height, found.width)
-    wanted = replace(found, height=height, width=width, layout=asked.layout or found.layout)
+    if found.channels == 1 and asked.channel_order:
+        raise BadInput("The model takes grey images, whose one channel has no order.", "Leave it out.")
+    layout, order = asked.layout or found.layout, asked.channel_order or found.channel_order
+    wanted = replace(found, height=height, width=width, layout=layout, channel_order=order)
     if wanted.problem:
         raise BadInput(wanted.problem, "Set the preprocessing again.")
     return wanted
@@ -53,6 +58,6 @@ def preprocessed(source: SourceModel, asked: Asked, *data: Path | None) -> Sourc
     if found is None and asked != Asked():
         raise BadInput(
             "There are no images here that could be preprocessed.",
-            "Name some for a model with one input, or leave mean, std, size and layout out.",
+            "Name some for a model with one input, or leave mean, std, size, layout and channel order out.",
         )
     return replace(source, preprocessing=found or source.preprocessing)

@@ -93,6 +93,8 @@ def _rules(setup: RunSetup) -> list[str]:
     if setup.preprocessing is not None:
         prepared = setup.preprocessing
         words += ["--size", f"{prepared.height}x{prepared.width}", "--layout", prepared.layout]
+        swapped = prepared.channels > 1 and prepared.channel_order == "BGR"
+        words += ["--channel-order", prepared.channel_order] if swapped else []
     words += ["--energy", setup.energy, "--grid", setup.grid] if setup.energy else []
     return [*words, *_repeated("--gate", _gates(setup.thresholds))]
 

@@ -20,9 +20,9 @@ from backends.jobs.context import Context
 from tests.unit.samples import source as language
 
 SPEC = TensorSpec("images", "float32", ("batch", 3, "height", "width"))
-ASKED = Asked((0.5, 0.4, 0.3), (0.2, 0.2, 0.3), (6, 8))
-FLAGS = ["--mean", "0.5,0.4,0.3", "--std", "0.2,0.2,0.3", "--size", "6x8"]
-WANTED = Preprocessing(6, 8, 3, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.3))
+ASKED = Asked((0.5, 0.4, 0.3), (0.2, 0.2, 0.3), (6, 8), channel_order="BGR")
+FLAGS = ["--mean", "0.5,0.4,0.3", "--std", "0.2,0.2,0.3", "--size", "6x8", "--channel-order", "BGR"]
+WANTED = Preprocessing(6, 8, 3, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.3), channel_order="BGR")
 
 
 @pytest.fixture
@@ -52,6 +52,13 @@ def test_what_is_asked_for_is_set_for_the_model(source: SourceModel, images: Pat
 def test_what_cannot_be_is_refused(source: SourceModel, images: Path, asked: Asked) -> None:
     with pytest.raises(BadInput):
         preprocessing_of(source, asked, images)
+
+
+def test_grey_images_have_no_channel_order(source: SourceModel, tmp_path: Path) -> None:
+    np.savez(tmp_path / "grey.npz", images=np.zeros((2, 4, 5, 1), np.uint8))
+    grey = replace(source, profile=replace(source.profile, inputs=(replace(SPEC, shape=("n", 1, 4, 5)),)))
+    with pytest.raises(BadInput, match="no order"):
+        preprocessed(grey, Asked(channel_order="BGR"), tmp_path / "grey.npz")
 
 
 def test_flags_of_no_effect_are_refused(source: SourceModel, images: Path, ready: Path) -> None:

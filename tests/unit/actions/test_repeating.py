@@ -24,7 +24,7 @@ from backends.commands.adding import options_of
 from backends.commands.measuring import gates_of
 from backends.commands.optimizing import _choices
 from backends.domain.artifact import Configuration, LoadOptions
-from backends.domain.preprocessing import LAYOUTS, Preprocessing
+from backends.domain.preprocessing import CHANNEL_ORDERS, LAYOUTS, Preprocessing
 from backends.domain.result import ConfigurationResult, DataFile, RunRecord, RunSetup, Stage
 from backends.optimization.gates import default_gates, with_thresholds
 from backends.optimization.stress import STRESS_PLANS, StressPlan
@@ -41,7 +41,14 @@ OPTIONS = st.dictionaries(
 THRESHOLDS = st.dictionaries(st.sampled_from(sorted(default_gates())), st.floats(0, 3), max_size=3)
 SIDES = st.integers(1, 999)
 PIXELS = st.tuples(st.floats(-2, 2), st.floats(0.001, 2))
-PREPARED = st.builds(Preprocessing, SIDES, SIDES, st.just(3), st.sampled_from(LAYOUTS))
+PREPARED = st.builds(
+    Preprocessing,
+    SIDES,
+    SIDES,
+    st.sampled_from((1, 3)),
+    st.sampled_from(LAYOUTS),
+    channel_order=st.sampled_from(CHANNEL_ORDERS),
+)
 DATA = NAMES.map(lambda name: DataFile(name, "0" * 64))
 
 
@@ -109,6 +116,8 @@ def assert_same(got: Namespace, comparison: Comparison, setup: RunSetup) -> None
     prepared = setup.preprocessing
     sized = ((prepared.height, prepared.width), prepared.layout) if prepared else (None, "")
     assert (got.size, got.layout) == sized
+    swapped = prepared is not None and prepared.channels == 3 and prepared.channel_order == "BGR"
+    assert got.channel_order == ("BGR" if swapped else "")
     for path, known in ((got.data, setup.tasks), (got.text, setup.evaluation)):
         assert path == (Path(known.name) if known else None)
 

@@ -14,8 +14,8 @@ from backends.domain.errors import BadInput
 from backends.domain.events import Log
 from backends.domain.model import ModelKind, SourceModel
 from backends.frameworks.base import JobContext
+from backends.frameworks.samples import spread
 from backends.quality import data, vision
-from backends.quality.data import ImageSet
 from backends.quality.preview import DataForm, form_of
 from backends.quality.texts import read_text
 from backends.storage.paths import resources
@@ -68,7 +68,7 @@ def _with_images(source: SourceModel, path: Path, scratch: Path, job: JobContext
             "Give its inputs as arrays of an .npz, each under the input's name.",
         )
     images, spec = data.read_images(path), inputs[0]
-    chosen = _spread(images)
+    chosen = spread(images.size, MOST_SAMPLES, images.labels).tolist()
     first = images.load(slice(chosen[0], chosen[0] + 1))[0]
     wanted = source.preprocessing or data.preprocessing_for(spec, first)
     batches = []
@@ -90,9 +90,3 @@ def _holds_bytes(path: Path) -> bool:
         return not data.read_images(path).ready
     except BadInput:
         return False
-
-
-def _spread(images: ImageSet) -> list[int]:
-    """Over all of them: folders are sorted by class."""
-    count = min(images.size, MOST_SAMPLES)
-    return [index * images.size // count for index in range(count)]

@@ -28,6 +28,7 @@ from backends.frameworks.base import (
     Planned,
     WorkflowPass,
 )
+from backends.frameworks.samples import spread
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import PASSES, PLAN, JobSpec, Task
 from backends.quality import data, vision
@@ -172,7 +173,7 @@ def _samples(source: SourceModel, named: Path, folder: Path, job: JobContext) ->
     material = vision.prepare(images, spec, preprocessing, folder, job)
     arrays = np.concatenate([vision.read_outputs(path)[spec.name] for path in material.batches])
     labels = np.asarray(images.labels, np.int64)
-    taken = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), MOST_SAMPLES)).astype(int))
+    taken = spread(len(labels), MOST_SAMPLES, labels)
     path = folder / "evaluation.npz"
     np.savez(path, allow_pickle=False, **{spec.name: arrays[taken], "labels": labels[taken]})
     return path, max(int(labels.max()) + 1, _classes(source))

@@ -15,11 +15,12 @@ from backends.frameworks.base import JobContext
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 ANY_INPUT = ("images", "image", "input", "inputs", "x")  # names that stand for a model's only input
 LABELS = ("labels", "label", "y")
 DEFAULT_SAMPLES = 300
+SEED = 0  # of the draw that parts samples
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,27 @@ class Samples:
         for start in range(0, len(self) - size + 1, size):
             yield {name: array[start : start + size] for name, array in self.arrays.items()}
 
-    def every_second(self, first: int) -> Samples:
-        """Half of them, from the one at ``first`` (0 or 1) on: with the other half, all of them once."""
-        arrays = {name: array[first::2] for name, array in self.arrays.items()}
-        return Samples(arrays, None if self.labels is None else self.labels[first::2], self.path)
+    def halves(self) -> tuple[Samples, Samples]:
+        """Two that share nothing, of labelled samples: each has half of every label, give or take one.
+
+        They are drawn, as every second sample of a file whose labels alternate would be of one class.
+        """
+        import numpy as np
+
+        assert self.labels is not None
+        drawn = np.random.default_rng(SEED).permutation(len(self))
+        order = drawn[_by_label(self.labels[drawn])]
+        return self.only(np.sort(order[0::2])), self.only(np.sort(order[1::2]))
+
+    def only(self, places: NDArray[np.int64]) -> Samples:
+        arrays = {name: array[places] for name, array in self.arrays.items()}
+        return Samples(arrays, None if self.labels is None else self.labels[places], self.path)
 
 
 def read_samples(
     path: Path | None, inputs: Sequence[TensorSpec], limit: int | None = DEFAULT_SAMPLES
 ) -> Samples:
-    """The samples for these inputs, at most ``limit`` where there is one, evenly spread over the file.
+    """The samples for these inputs, at most ``limit`` where there is one, see :func:`spread`.
 
     Raises BadInput when the file is missing, empty, not readable or of the wrong shape.
     """
@@ -61,9 +73,7 @@ def read_samples(
         raise BadInput(f"The file “{path}” has no samples, or unequal numbers of them.")
     labels = next((found[name] for name in LABELS if name in found and len(found[name]) in lengths), None)
     count = lengths.pop()
-    chosen = _spread(count, count if limit is None else limit)
-    picked = {name: array[chosen] for name, array in arrays.items()}
-    return Samples(picked, None if labels is None else labels[chosen], path)
+    return Samples(arrays, labels, path).only(spread(count, limit, labels))
 
 
 def batch_size(inputs: Sequence[TensorSpec]) -> int:
@@ -161,7 +171,21 @@ def _fit(array: NDArray[np.generic], spec: TensorSpec, path: Path) -> NDArray[np
     return np.ascontiguousarray(array.astype(spec.dtype, copy=False))
 
 
-def _spread(count: int, limit: int) -> NDArray[np.int64]:
+def spread(count: int, limit: int | None, labels: ArrayLike | None = None) -> NDArray[np.int64]:
+    """Which of ``count`` samples are taken where ``limit`` are enough: evenly over the file, in its order.
+
+    With ``labels`` evenly over these as well, whatever the order in which they lie there.
+    """
     import numpy as np
 
-    return np.linspace(0, count - 1, min(count, limit)).round().astype(np.int64)
+    taken = count if limit is None else min(count, limit)
+    chosen = np.linspace(0, count - 1, taken).round().astype(np.int64)
+    return chosen if labels is None else np.sort(_by_label(labels)[chosen])
+
+
+def _by_label(labels: ArrayLike) -> NDArray[np.int64]:
+    """The places of all samples, those of one label together in the order in which they lie there."""
+    import numpy as np
+
+    _, kinds = np.unique(np.asarray(labels), axis=0, return_inverse=True)
+    return np.argsort(kinds.ravel(), kind="stable")

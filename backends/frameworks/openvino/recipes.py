@@ -89,14 +89,15 @@ def _weights_int4(mode: str, work: Work) -> Made:
 def _post_training(work: Work) -> Made:
     """Ranges from samples; with labels and the option ``max_drop``, layers go back until accuracy holds.
 
-    That is held on every second sample, and the others alone give the ranges.
+    That is held on half of the samples of each label, and the others alone give the ranges.
     """
     nncf, given = work.nncf, work.request.options
     work.fold_constants(work.model)
     inputs = specs(work.model.inputs)
     samples = read_samples(work.request.calibration, inputs, int(given["samples"]))
-    validated = _validated(samples, batch_size(inputs)) if "max_drop" in given else None
-    samples = samples.every_second(0) if validated else samples
+    validated: Samples | None = None
+    if "max_drop" in given:
+        samples, validated = _halves(samples, batch_size(inputs))
     feed = list(_feed(samples, work))
     common = {
         "subset_size": len(feed),
@@ -111,7 +112,7 @@ def _post_training(work: Work) -> Made:
         return Made(nncf.quantize(work.model, dataset, **common), recorded)
     held_on = [dict(enumerate(batch.values())) for batch in validated.batches(batch_size(inputs))]
     held = len(held_on) * batch_size(inputs)
-    work.job.emit(Log(f"{len(samples)} samples calibrate; accuracy is held on {held} others, every second."))
+    work.job.emit(Log(f"{len(samples)} samples calibrate; accuracy is held on {held} others."))
     model = nncf.quantize_with_accuracy_control(
         work.model,
         dataset,
@@ -123,13 +124,16 @@ def _post_training(work: Work) -> Made:
     controlled: dict[str, Option] = {
         "method": "quantize_with_accuracy_control",
         "max_drop": given["max_drop"],
-        "validation_samples": held,  # every second one; none of them calibrated
+        "validation_samples": held,  # none of them calibrated
     }
     return Made(model, {**recorded, **controlled})
 
 
-def _validated(samples: Samples, batch: int) -> Samples:
-    """Every second sample, for a model that takes ``batch`` at once. Raises BadInput for too few labels."""
+def _halves(samples: Samples, batch: int) -> tuple[Samples, Samples]:
+    """What calibrates and what accuracy is held on, for a model that takes ``batch`` at once.
+
+    Raises BadInput for too few labels.
+    """
     if samples.labels is None:
         raise BadInput(f"Accuracy control needs labels; “{samples.path}” has none.", "Add an array “labels”.")
     least = 2 * batch * -(-LEAST_VALIDATED // batch)
@@ -139,7 +143,7 @@ def _validated(samples: Samples, batch: int) -> Samples:
             f"on; of “{samples.path}” there are {len(samples)}.",
             "Add samples, or raise the option “samples”.",
         )
-    return samples.every_second(1)
+    return samples.halves()
 
 
 def _feed(samples: Samples, work: Work) -> Iterator[dict[int, Any]]:

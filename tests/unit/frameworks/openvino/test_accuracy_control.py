@@ -89,12 +89,20 @@ def test_what_calibrates_and_what_is_held_to_account_are_apart(
 ) -> None:
     nncf = Nncf()
     found, heard = made(monkeypatch, data, nncf, max_drop=0.01)
-    assert nncf.calibrated == list(range(0, COUNT, 2))
-    assert nncf.validated == list(range(1, COUNT, 2))
+    assert sorted([*nncf.calibrated, *nncf.validated]) == list(range(COUNT))
     assert nncf.accuracy == 1.0  # each of them against its own label
     assert nncf.given["subset_size"] == len(nncf.calibrated)
     assert (found.options["calibration_samples"], found.options["validation_samples"]) == (13, 12)
     assert any("13 samples calibrate; accuracy is held on 12" in e.text for e in heard if isinstance(e, Log))
+
+
+def test_labels_that_alternate_are_in_both_halves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.arange(COUNT, dtype=np.float32)[:, None], labels=np.arange(COUNT) % 2)
+    nncf = Nncf()
+    made(monkeypatch, path, nncf, max_drop=0.01)
+    for half in (nncf.calibrated, nncf.validated):
+        assert {number % 2 for number in half} == {0, 1}
 
 
 def test_without_a_drop_all_samples_calibrate(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

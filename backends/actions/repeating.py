@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from backends.actions.bench import DEPTHS
 from backends.domain.artifact import CPU, LoadOptions, Option
+from backends.domain.preprocessing import usual_scale
 from backends.domain.result import ConfigurationResult, RunRecord, RunSetup, Stage
 from backends.optimization.gates import default_gates
 from backends.optimization.stages import Outcome, Step
@@ -88,15 +89,22 @@ def _rules(setup: RunSetup) -> list[str]:
     words += ["--text", setup.evaluation.name] if setup.evaluation else []
     words += ["--device", setup.device] if setup.device != CPU else []
     words += ["--threads", str(setup.threads)] if setup.threads else []
-    for name, values in (("--mean", setup.mean), ("--std", setup.std)):
-        words += [f"{name}={','.join(map(_number, values))}"] if values else []
-    if setup.preprocessing is not None:
-        prepared = setup.preprocessing
-        words += ["--size", f"{prepared.height}x{prepared.width}", "--layout", prepared.layout]
-        swapped = prepared.channels > 1 and prepared.channel_order == "BGR"
-        words += ["--channel-order", prepared.channel_order] if swapped else []
+    words += _image_words(setup)
     words += ["--energy", setup.energy, "--grid", setup.grid] if setup.energy else []
     return [*words, *_repeated("--gate", _gates(setup.thresholds))]
+
+
+def _image_words(setup: RunSetup) -> Iterator[str]:
+    """Mean and standard deviation at the scale that the flags take them at, whatever they were set at."""
+    prepared = setup.preprocessing
+    factor = usual_scale(prepared.dtype) / prepared.scale if prepared else 1.0
+    for name, values in (("--mean", setup.mean), ("--std", setup.std)):
+        if values:
+            yield f"{name}={','.join(_number(value * factor) for value in values)}"
+    if prepared is not None:
+        yield from ("--size", f"{prepared.height}x{prepared.width}", "--layout", prepared.layout)
+        if prepared.channels > 1 and prepared.channel_order == "BGR":
+            yield from ("--channel-order", prepared.channel_order)
 
 
 def _gates(thresholds: Mapping[str, float]) -> Iterator[str]:

@@ -39,3 +39,8 @@ class Preprocessing:
         if not all(value > 0 for value in self.std):
             return "A standard deviation is above zero."
         return ""
+
+
+def usual_scale(dtype: str) -> float:
+    """Of an input of this type: whole numbers take the bytes themselves, all others values of 0 to 1."""
+    return 1.0 if "int" in dtype else 1 / 255

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from backends.domain.errors import BadInput
 from backends.domain.model import TensorSpec
-from backends.domain.preprocessing import Preprocessing
+from backends.domain.preprocessing import Preprocessing, usual_scale
 from backends.quality import photos
 
 _IDX_IMAGES, _IDX_LABELS = 0x0803, 0x0801  # unsigned bytes in three dimensions, in one
@@ -203,7 +203,7 @@ def preprocessing_for(
         if sizes[0] not in (None, first.size):
             raise BadInput(f"The model takes {sizes[0]:,} values, an image has {first.size:,}.", _FORMS)
     dtype = spec.dtype if spec.dtype else "float32"
-    scale = 1.0 if "int" in dtype else 1 / 255
+    scale = usual_scale(dtype)
     centre = SIGNED_OFFSET if dtype == "int8" else 0.0
     return Preprocessing(
         height or own_height,

@@ -150,6 +150,20 @@ def test_optimize_is_asked_for_the_same(drawn: tuple[Comparison, RunSetup], trie
     assert _choices(source(), got, None) == tuple(tried)  # type: ignore[arg-type] # named: no job is asked
 
 
+@given(st.tuples(st.floats(0, 255), st.floats(0, 255)), st.tuples(st.floats(1, 99), st.floats(1, 99)))
+def test_figures_of_bytes_are_named_as_the_flags_take_them(
+    mean: tuple[float, ...], std: tuple[float, ...]
+) -> None:
+    comparison = Comparison(source(), artifact(original=True), (artifact(),))
+    prepared = Preprocessing(4, 4, 3, scale=1.0, mean=mean, std=std)
+    got = parsed(record_of(comparison, setup_of(replace(comparison, preprocessing=prepared))))
+    assert got.mean == pytest.approx([value / 255 for value in mean])
+    assert got.std == pytest.approx([value / 255 for value in std])
+    whole = replace(prepared, dtype="uint8")
+    got = parsed(record_of(comparison, setup_of(replace(comparison, preprocessing=whole))))
+    assert (got.mean, got.std) == (mean, std)
+
+
 def test_no_command_where_each_was_opened_in_its_own_way() -> None:
     original, made = artifact(original=True), artifact()
     ways = (LoadOptions(), LoadOptions(options={"flash_attn": True}))

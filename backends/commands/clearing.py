@@ -65,6 +65,8 @@ def _clean(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
 def _text(document: Any) -> str:
     """A row for each thing; why one could not be removed stands below the table."""
     things = document["things"]
+    if not things:
+        return "Nothing is kept here."
     rows = [
         [
             _short(one["name"]),
@@ -77,11 +79,11 @@ def _text(document: Any) -> str:
     ]
     total, gone = document["total_bytes"] / 1e6, document["removed_bytes"] / 1e6
     end = f"{total:,.1f} MB in all" + (f", of which {gone:,.1f} MB were removed." if gone else ".")
-    shown = [cli_text.table(["name", "kind", "size", "last used", "state"], rows)] if rows else []
+    shown = cli_text.table(["name", "kind", "size", "last used", "state"], rows)
     problems = [
         cli_text.wrapped(f"{one['name']}: {one['problem']}", "", "  ") for one in things if one["problem"]
     ]
-    return "\n".join([*shown, *problems, end])
+    return "\n".join([shown, *problems, end])
 
 
 def _short(name: str) -> str:
@@ -97,4 +99,6 @@ def _state(one: Mapping[str, Any]) -> str:
         return "not removed"
     if one["in_use"]:
         return "in use"
-    return f"needed by {len(one['runs'])} stored runs" if one["runs"] else "free to go"
+    runs = len(one["runs"])
+    needed = "needed by a stored run" if runs == 1 else f"needed by {runs} stored runs"
+    return needed if runs else "free to go"

@@ -74,6 +74,7 @@ def _framework(manifest: Manifest, answer: Availability) -> dict[str, Any]:
 
 
 def _frameworks_text(document: Any) -> str:
+    everything = [*document["frameworks"], *document.get("tools", ())]
     rows = [
         [
             entry["title"],
@@ -81,13 +82,13 @@ def _frameworks_text(document: Any) -> str:
             entry["version"],
             " · ".join(entry["devices"]),
         ]
-        for entry in document["frameworks"]
+        for entry in everything
     ]
     notes = [
         cli_text.wrapped(
             f"{entry['title']}: {entry['reason'].rstrip('.')}. {entry['remedy']}".strip(), "", "  "
         )
-        for entry in [*document["frameworks"], *document.get("tools", ())]
+        for entry in everything
         if entry["reason"]
     ]
     return "\n".join([cli_text.table(["framework", "state", "version", "devices"], rows), *notes])

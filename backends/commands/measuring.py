@@ -15,7 +15,9 @@ from backends.commands.adding import AddCommand, add_device, add_load, options_o
 from backends.commands.imaging import add_preprocessing, asked_of
 from backends.commands.sourcing import named
 from backends.domain.errors import BadInput
+from backends.domain.events import Log
 from backends.jobs.context import Context
+from backends.reporting.words import moment
 
 if TYPE_CHECKING:
     from backends.optimization.gates import Gates
@@ -141,8 +143,10 @@ def _history(arguments: argparse.Namespace, job: Context) -> Any:
     from backends.storage.paths import app_paths
 
     history = History(app_paths().history)
+    history.mark_interrupted()  # a run whose program is gone runs no more
     if arguments.discard:
         _discard(history, arguments.discard)
+        job.emit(Log(f"{arguments.discard} is forgotten."))
     elif arguments.run:
         kept = history.document(arguments.run)
         return cli_text.run_document(history.run(arguments.run)) if kept is None else kept
@@ -154,7 +158,6 @@ def _history(arguments: argparse.Namespace, job: Context) -> Any:
 
 def _discard(history: History, run_id: str) -> None:
     """Raises BadInput for an id nothing has, and for a run that is under way."""
-    history.mark_interrupted()
     if history.document(run_id) is None and history.run(run_id).state == "running":
         raise BadInput(f"The run {run_id} is under way.", "Stop it first.")
     history.delete(run_id)
@@ -171,10 +174,10 @@ def _history_text(document: Any) -> str:
     if "runs" not in document:
         return mode_text(document)
     rows = [
-        [run["run_id"], run["started_at"], run["model"], run["state"], str(run["configurations"])]
+        [run["run_id"], moment(run["started_at"]), run["model"], run["state"], str(run["configurations"])]
         for run in document["runs"]
     ] + [
-        [one["document_id"], one["started_at"], one["model"], one["kind"], ""]
+        [one["document_id"], moment(one["started_at"]), one["model"], one["kind"], ""]
         for one in document["measurements"]
     ]
     return (

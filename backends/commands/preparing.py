@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,20 +49,25 @@ def _data(arguments: argparse.Namespace, job: Context) -> dict[str, Any]:
 
 
 def _data_text(document: Any) -> str:
-    facts = {
-        "file": document["path"],
-        "form": document["form"],
-        "items": f"{document['items']:,}",
-        "labels": "yes" if document["labelled"] else "none",
-        "shapes": _counts(document["shapes"], "shape"),
-        "classes": _counts(document["classes"], "name"),
-        "preprocessing": _preprocessing(document["preprocessing"]),
-    }
-    lines = [cli_text.facts(facts.items())]
-    lines += [f"  “{one['text'][:70]}”{_tokens(one)}" for one in document["excerpts"]]
-    lines += [f"  {one['query'][:50]} → {one['choices'][one['gold']][:40]}" for one in document["questions"]]
+    """What the file holds, its first items, what they can decide, and what is wrong with them."""
+    told = [cli_text.wrapped(_excerpt(one)) for one in document["excerpts"]]
+    told += [cli_text.wrapped(_question(one)) for one in document["questions"]]
     problems = [cli_text.wrapped(problem, "", "  ") for problem in document["problems"]]
-    return "\n".join([*lines, *_plan(document["plan"]), *problems])
+    parts = [cli_text.facts(_facts(document)), *map("\n".join, (told, _plan(document["plan"]), problems))]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    items, looked_at, characters = (document[name] for name in ("items", "looked_at", "characters"))
+    some = f"; {looked_at:,} were looked at" if 0 < looked_at < items else ""
+    yield "File", document["path"]
+    yield "Form", document["form"]
+    yield "Items", f"{items:,}"
+    yield "Characters", f"{characters:,}" if characters else ""
+    yield "Values", "as the model takes them" if document["ready"] else ""
+    yield "Shapes", _counts(document["shapes"], "shape") + some if document["shapes"] else ""
+    yield "Labels", "" if characters else _counts(document["classes"], "name") or "none"
+    yield "Preprocessing", _preprocessing(document["preprocessing"])
 
 
 def _counts(counts: list[Mapping[str, Any]], key: str) -> str:
@@ -77,12 +82,24 @@ def _preprocessing(found: Mapping[str, Any] | None) -> str:
     if found is None:
         return ""
     size = f"{found['height']}×{found['width']}×{found['channels']}"
-    figures = f"scale {found['scale']:.4g}, mean {found['mean']}, std {found['std']}"
+    mean, std = (", ".join(f"{value:g}" for value in found[name]) for name in ("mean", "std"))
+    figures = f"scale {found['scale']:.4g}, mean {mean}, standard deviation {std}"
     return f"{size} {found['channel_order']}, {found['layout']}, {figures}"
 
 
-def _tokens(excerpt: Mapping[str, Any]) -> str:
-    return f" ({excerpt['tokens']:,} tokens)" if excerpt["tokens"] is not None else ""
+def _excerpt(one: Mapping[str, Any]) -> str:
+    tokens = "" if one["tokens"] is None else f" ({one['tokens']:,} tokens)"
+    return f"“{_short(one['text'], 70)}”{tokens}"
+
+
+def _question(one: Mapping[str, Any]) -> str:
+    return f"{_short(one['query'], 50)} → {_short(one['choices'][one['gold']], 40)}"
+
+
+def _short(text: str, characters: int) -> str:
+    """On one line; what is longer ends in an ellipsis."""
+    line = " ".join(text.split())
+    return line if len(line) <= characters else f"{line[: characters - 1].rstrip()}…"
 
 
 def _plan(found: Mapping[str, Any] | None) -> list[str]:

@@ -4,7 +4,8 @@
     python3 installers/bootstrap.py             set up, then open the window
     python3 installers/bootstrap.py test        set up with the tools for development and all frameworks, and
                                                 run the tests
-    python3 installers/bootstrap.py setup       set up only
+    python3 installers/bootstrap.py setup       set up only, with the tools for development
+    python3 installers/bootstrap.py frameworks  set up, and install all frameworks that the tests need
     python3 installers/bootstrap.py headless    run the tests of the engine where Qt is not installed
 
 Runs on a bare Python 3.11 to 3.13; needs a C++ compiler, because llama.cpp is compiled for this processor.
@@ -58,9 +59,10 @@ def main(arguments: list[str]) -> int:
     if command == "headless":
         python = environment(ROOT / ".venv-headless", extra="dev", without=QT_PACKAGES)
         return run_tests(python, ["-m", "not slow", "tests/unit", "tests/fault", *arguments[1:]])
-    python = environment(ROOT / ".venv", extra="dev" if command in ("test", "setup") else "")
-    if command == "test":
+    python = environment(ROOT / ".venv", extra="" if command == "run" else "dev")
+    if command in ("test", "frameworks"):
         install_frameworks(python)
+    if command == "test":
         return run_tests(python, arguments[1:])
     if command == "run":
         return subprocess.call([python, "-m", "gui", *arguments[1:]], cwd=ROOT)

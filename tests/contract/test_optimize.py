@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backends import cli
+from backends.actions.acceleration import SEARCH_S
 from backends.actions.assess import assess
 from backends.actions.certificate import verify_certificate
 from backends.actions.compare import Comparison
@@ -50,7 +51,10 @@ def wanted(folder: Path) -> Optimization:
 @pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.timeout(1500)
-def test_cut_off_resumed_certified(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cut_off_resumed_certified(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(SEARCH_S, "quick", 10.0)  # a few settings are enough to have a stage of them
     history = History(home / "home" / "data" / "history.sqlite3")
     token, runs, seen = CancelToken(), list[str](), list[str]()
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,10 +114,10 @@ def share_of_a_core(name: str, seconds: float) -> Share:
     return Share(name, (after.user + after.system - before.user - before.system) / took)
 
 
-def bundled_digits(folder: Path) -> WizardState:
+def bundled_digits(folder: Path, precisions: Sequence[str] = PRECISIONS) -> WizardState:
     """The wizard as it is after Optimize, with the digits model."""
     source = read_bundle(resources() / "models" / "edgewright-digits", bundled=True)
-    choices = tuple(Choice("onnxruntime", precision) for precision in PRECISIONS)
+    choices = tuple(Choice("onnxruntime", precision) for precision in precisions)
     job = Context(lambda event: None)
     made = {c: quantize(source, c.framework, c.precision, folder / c.precision, job) for c in choices}
     return WizardState(

@@ -1,6 +1,6 @@
 """``python -m tests.benchmarks.window_open_or_not``: the same benchmark with the window open, and without.
 
-Pairs of whole benchmarks of the bundled digit classifier and two INT8 forms, in mirrored order, each in a
+Pairs of whole benchmarks of the bundled digit classifier and its INT8 form, in mirrored order, each in a
 process of its own: one with the window on the Benchmark page and its charts in sight, one from the same
 action without any window. The ratio of the rates, over all pairs, is to lie within 2 % of 1.
 Exit code 0: it does, or its 95 % interval holds 1.
@@ -31,9 +31,9 @@ def headless(folder: Path) -> None:
     from backends.actions.energy import OFF
     from backends.storage.history import History
     from backends.storage.paths import app_paths
-    from tests.benchmarks.window_disturbance import bundled_digits
+    from tests.benchmarks.window_disturbance import PRECISIONS, bundled_digits
 
-    state = bundled_digits(folder)
+    state = bundled_digits(folder, PRECISIONS[:1])
     assert state.source is not None and state.original is not None
     comparison = Comparison(state.source, state.original, tuple(state.artifacts.values()), energy=OFF)
     compare(comparison, turns.quiet_job(), History(app_paths().history))
@@ -51,7 +51,7 @@ def windowed(folder: Path) -> None:
     from gui.wizard.pages.benchmark import BenchmarkPage
     from gui.wizard.pages.benchmark_phase import Phase
     from gui.wizard.shell import Shell
-    from tests.benchmarks.window_disturbance import bundled_digits, page_runs
+    from tests.benchmarks.window_disturbance import PRECISIONS, bundled_digits, page_runs
 
     given: list[Services] = []
 
@@ -59,7 +59,7 @@ def windowed(folder: Path) -> None:
         given.append(services)
         return attach_pages(services)
 
-    state = bundled_digits(folder)
+    state = bundled_digits(folder, PRECISIONS[:1])
     application = app.make_application(["edgewright"])
     with ExitStack() as cleanup:
         window = app.make_window(make_shell, cleanup, Scheme.LIGHT)

@@ -72,7 +72,7 @@ def plan(
     manifest = registry.manifest(NAME)
     form = usable_form(manifest, source)
     if form is None:
-        forms = " or ".join(known.label for known in manifest.takes)
+        forms = " or ".join(known.label for known in manifest.forms_of(source.profile.kind))
         raise BadInput(f"“{source.name}” is not there as {forms}.", "Convert it first.")
     with _judging(source, mode, evaluation, job, options or {}) as chosen:
         request = OptimizeRequest(

@@ -37,8 +37,10 @@ def preprocessing_of(source: SourceModel, asked: Asked, *data: Path | None) -> P
     images = next((found for found in opened if not found.ready), None)
     if images is None:
         return None
-    first = images.load(slice(0, 1))[0]
-    found = preprocessing_for(source.profile.inputs[0], first, asked.mean, asked.std)
+    found = _told(source.preprocessing, asked)
+    if found is None:
+        first = images.load(slice(0, 1))[0]
+        found = preprocessing_for(source.profile.inputs[0], first, asked.mean, asked.std)
     height, width = asked.size or (found.height, found.width)
     if found.channels == 1 and asked.channel_order:
         raise BadInput("The model takes grey images, whose one channel has no order.", "Leave it out.")
@@ -47,6 +49,16 @@ def preprocessing_of(source: SourceModel, asked: Asked, *data: Path | None) -> P
     if wanted.problem:
         raise BadInput(wanted.problem, "Set the preprocessing again.")
     return wanted
+
+
+def _told(known: Preprocessing | None, asked: Asked) -> Preprocessing | None:
+    """What lies beside the model, with what is said of its figures; of another size, all is resized."""
+    if known is None:
+        return None
+    shorter_side = 0 if asked.size else known.shorter_side
+    return replace(
+        known, mean=asked.mean or known.mean, std=asked.std or known.std, shorter_side=shorter_side
+    )
 
 
 def preprocessed(source: SourceModel, asked: Asked, *data: Path | None) -> SourceModel:

@@ -46,7 +46,9 @@ def quantize(
     manifest.settings(options or {}, source.profile.kind, spec.name)  # refused before anything is converted
     form = usable_form(manifest, source)
     if form is None:
-        road_to(source, manifest.takes)  # says what is missing before anything else is looked at
+        road_to(
+            source, manifest.forms_of(source.profile.kind)
+        )  # says what is missing before anything else is looked at
     job.emit(Started(f"{manifest.title} {spec.name} of {source.name}"))
     known = environments()
     missing = known.missing(manifest)
@@ -99,7 +101,7 @@ def known_precision(manifest: Manifest, name: str, source: SourceModel) -> Preci
 
 def usable_form(manifest: Manifest, source: SourceModel) -> ModelFormat | None:
     """The first form of the model that the framework takes, in its own order; ``None``: convert it first."""
-    return next((form for form in manifest.takes if form in source.forms), None)
+    return next((form for form in manifest.forms_of(source.profile.kind) if form in source.forms), None)
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _given(source: SourceModel, form: ModelFormat | None, manifest: Manifest, jo
     """A form that is there, or the one that the shortest road leads to."""
     if form is not None:
         return _Given(source.forms[form], form)
-    converted = form_of(source, manifest.takes, job)
+    converted = form_of(source, manifest.forms_of(source.profile.kind), job)
     return _Given(converted.path, converted.format, converted.sameness)
 
 

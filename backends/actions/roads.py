@@ -77,7 +77,9 @@ def roads_ahead(source: SourceModel, frameworks: Iterable[str]) -> tuple[RoadAhe
     """
     runs = any(form in source.forms for form in ORIGINAL_RUNNERS)
     wanted: list[tuple[str, tuple[ModelFormat, ...]]] = [] if runs else [("", CONVERTED_ORIGINALS)]
-    wanted += [(name, registry.manifest(name).takes) for name in dict.fromkeys(frameworks)]
+    wanted += [
+        (name, registry.manifest(name).forms_of(source.profile.kind)) for name in dict.fromkeys(frameworks)
+    ]
     found = [(name, _road(source, targets)) for name, targets in wanted]
     return tuple(RoadAhead(name, road, planned(road)) for name, road in found if road and road.steps)
 

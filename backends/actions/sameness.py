@@ -16,19 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.actions.artifacts import TRANSFORMERS
+from backends.actions.assess import assess
 from backends.actions.engines import environments, opener
 from backends.actions.material import random_inputs
 from backends.conversion.fixed import TEXT, WINDOW_TOKENS, drawn_ids
 from backends.domain.artifact import Artifact, Configuration, LoadOptions, Sameness
 from backends.domain.errors import EdgewrightError, JobFailed
 from backends.domain.events import Progress
-from backends.domain.model import ModelKind, ModelProfile
+from backends.domain.model import ModelKind, ModelProfile, TensorSpec
 from backends.frameworks import registry
 from backends.frameworks.base import EngineHandle, JobContext, Manifest
-from backends.frameworks.converters.base import Reference, ReferenceRequest
+from backends.frameworks.converters.base import OutputsRequest, Reference, ReferenceRequest
 from backends.frameworks.samples import read_samples
 from backends.jobs.launcher import run_job
-from backends.jobs.spec import REFERENCE, JobSpec
+from backends.jobs.spec import OUTPUTS, REFERENCE, JobSpec
 from backends.quality.logits import with_logits
 from backends.quality.sameness import Likeness, of_logits, of_outputs, together
 from backends.quality.scoring import Logits
@@ -51,6 +52,7 @@ SAMPLES = 32
 WHOLE_BITS = 16  # per weight: with fewer a model is quantized
 
 Ids = tuple[int, ...]
+Answers = dict[str, NDArray[np.generic]]  # outputs by name
 Limits = tuple[float, float]  # least top-1 agreement, most difference
 
 
@@ -205,26 +207,30 @@ class _Check:
             return [_logits(engine, ids) for ids in windows], _tokens(engine)
 
     def tensor(self, limits: Limits) -> Sameness:
-        assert self.original is not None  # an engine runs every model of named tensors
         inputs = self._inputs()
         with _heard("The original"):
-            before = self._outputs(self.original, inputs)
+            before, engine = self._source_outputs(inputs)
         with _heard("It"):
             after = self._outputs(self.made, inputs)
         likeness = of_outputs(before, after)
         count = likeness.positions
         kind = "calibration sample" if self.samples else "fixed input"
         work = f"{count} {kind}s" if count > 1 else f"one {kind}"
-        return self._sameness(likeness, self.original.framework_title, work, limits)
+        return self._sameness(likeness, engine, work, limits)
 
     def _inputs(self) -> Path:
         if self.samples is None:
-            return random_inputs(self.before.inputs, self.scratch).batches[0]
-        found = read_samples(self.samples, self.before.inputs, SAMPLES)
+            return random_inputs(self._specs, self.scratch).batches[0]
+        found = read_samples(self.samples, self._specs, SAMPLES)
         path = self.scratch / "inputs-samples.npz"
         arrays: dict[str, Any] = dict(found.arrays)
         np.savez(path, allow_pickle=False, **arrays)
         return path
+
+    @property
+    def _specs(self) -> tuple[TensorSpec, ...]:
+        """A Hugging Face folder does not tell what its model takes; the graph made of it does."""
+        return self.before.inputs or assess(self.made.path, self.job).profile.inputs
 
     def _sameness(
         self,
@@ -259,12 +265,20 @@ class _Check:
             logits = [_logits(engine, ids) for ids in windows]
         return _Reference(original.framework_title, windows, logits, tokens)
 
-    def _outputs(self, form: Artifact, inputs: Path) -> dict[str, NDArray[np.generic]]:
+    def _source_outputs(self, inputs: Path) -> tuple[Answers, str]:
+        """By name, and whose they are."""
+        if self.original is not None and self.original.framework != TRANSFORMERS:
+            return self._outputs(self.original, inputs), self.original.framework_title
+        request = OutputsRequest(self.before.path, inputs, self.scratch)
+        runtime = environments().runtime(reference_framework())
+        found = run_job(JobSpec(OUTPUTS, request, ""), self.job, runtime)
+        return _read(found.path), f"Transformers {found.version}"
+
+    def _outputs(self, form: Artifact, inputs: Path) -> Answers:
         target = self.scratch / f"outputs-{'made' if form is self.made else 'source'}.npz"
         with closing(self._open(form)) as engine:
             engine.infer(inputs, target)
-        with np.load(target, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        return _read(target)
 
     def _open(self, form: Artifact) -> EngineHandle:
         return opener(self.job)(Configuration(form, LoadOptions(context=WINDOW_TOKENS)))
@@ -288,6 +302,11 @@ def _heard(who: str) -> Iterator[None]:
         yield
     except EdgewrightError as error:
         raise Unanswered(f"{who} cannot be run here: {error.message}", error.remedy) from error
+
+
+def _read(path: Path) -> Answers:
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def _arrays(found: Reference) -> list[Logits]:

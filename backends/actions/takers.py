@@ -20,7 +20,11 @@ class Taker:
 
 def takers(source: SourceModel) -> tuple[Taker, ...]:
     return tuple(
-        Taker(manifest.name, manifest.title, *_takes(manifest.kinds, manifest.takes, source))
+        Taker(
+            manifest.name,
+            manifest.title,
+            *_takes(manifest.kinds, manifest.forms_of(source.profile.kind), source),
+        )
         for manifest in registry.manifests()
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from backends.assessment import packed
@@ -17,9 +18,11 @@ from backends.assessment.facts import (
     refuse_what_is_no_decoder,
 )
 from backends.assessment.folder import model_name
+from backends.assessment.images import processor_in
 from backends.assessment.licence import licence_in
 from backends.domain.errors import BadInput
-from backends.domain.model import SHAPE_ONLY_KEY, ModelFormat, ModelKind, ModelProfile
+from backends.domain.model import SHAPE_ONLY_KEY, ModelFormat, ModelKind, ModelProfile, TensorSpec
+from backends.domain.preprocessing import PIXELS, image_shape
 
 
 def read(folder: Path) -> ModelProfile:
@@ -35,7 +38,14 @@ def read(folder: Path) -> ModelProfile:
     if quantization:
         method = packed.method(quantization) or "a quantizer"
         warnings = (f"It is already quantized by {method}: quantizing it again loses more.",)
-    return profile(checkpoint, ModelFormat.HUGGING_FACE, weights, warnings)
+    found = profile(checkpoint, ModelFormat.HUGGING_FACE, weights, warnings)
+    return replace(found, inputs=_image(checkpoint)) if found.kind is ModelKind.VISION else found
+
+
+def _image(checkpoint: Checkpoint) -> tuple[TensorSpec]:
+    """What the graph that is made of it takes."""
+    shape = image_shape(checkpoint.config, processor_in(checkpoint.folder))
+    return (TensorSpec(PIXELS, "float32", ("batch", *shape)),)
 
 
 def profile(

@@ -7,6 +7,7 @@ from pathlib import Path
 from backends.assessment.assess import assess
 from backends.assessment.bundled import MODEL_FILE, read_bundle
 from backends.assessment.folder import is_folder
+from backends.assessment.images import preprocessing_beside
 from backends.domain.model import SourceModel
 
 
@@ -19,4 +20,9 @@ def source_model(path: Path) -> SourceModel:
     if is_folder(path) and (path / MODEL_FILE).is_file():
         return read_bundle(path)
     profile = assess(path)
-    return SourceModel(name=profile.name, profile=profile, forms={profile.format: profile.path})
+    return SourceModel(
+        name=profile.name,
+        profile=profile,
+        forms={profile.format: profile.path},
+        preprocessing=preprocessing_beside(profile),
+    )

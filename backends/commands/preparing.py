@@ -84,7 +84,8 @@ def _preprocessing(found: Mapping[str, Any] | None) -> str:
     size = f"{found['height']}×{found['width']}×{found['channels']}"
     mean, std = (", ".join(f"{value:g}" for value in found[name]) for name in ("mean", "std"))
     figures = f"scale {found['scale']:.4g}, mean {mean}, standard deviation {std}"
-    return f"{size} {found['channel_order']}, {found['layout']}, {figures}"
+    cut = f", cut out of a shorter side of {found['shorter_side']}" if found["shorter_side"] else ""
+    return f"{size} {found['channel_order']}, {found['layout']}, {figures}{cut}"
 
 
 def _excerpt(one: Mapping[str, Any]) -> str:

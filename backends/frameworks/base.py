@@ -91,6 +91,11 @@ class Manifest:
         asked = (f"{name}={value}" for name, value in opened_with.items())
         return next((self.guests[one] for one in asked if one in self.guests), self.name)
 
+    def forms_of(self, kind: ModelKind) -> tuple[ModelFormat, ...]:
+        """What it takes of models of this kind: a Hugging Face folder that makes no text is a graph first."""
+        language = kind is ModelKind.LANGUAGE
+        return tuple(form for form in self.takes if language or form is not ModelFormat.HUGGING_FACE)
+
     def precision(self, name: str) -> PrecisionSpec | None:
         """The precision of this name, letter case ignored."""
         return next((p for p in self.precisions if p.name.lower() == name.lower()), None)

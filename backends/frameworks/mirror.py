@@ -20,7 +20,7 @@ from backends.domain.artifact import Artifact
 from backends.domain.finetuning import FineTuned
 from backends.domain.model import ModelFormat
 from backends.frameworks.base import FinetuneRequest, JobContext, OptimizeRequest
-from backends.frameworks.converters.base import ConvertRequest, ReferenceRequest
+from backends.frameworks.converters.base import ConvertRequest, OutputsRequest, ReferenceRequest
 from backends.frameworks.files import scratch_in
 
 CONFIG = "config.json"
@@ -46,7 +46,7 @@ def _reads_a_folder(request: Any) -> bool:
     """Of a model in ONNX, a configuration beside it is nobody's to import from."""
     if isinstance(request, OptimizeRequest):
         return request.source_format in (ModelFormat.HUGGING_FACE, ModelFormat.MLX)
-    return isinstance(request, FinetuneRequest | ConvertRequest | ReferenceRequest)
+    return isinstance(request, FinetuneRequest | ConvertRequest | ReferenceRequest | OutputsRequest)
 
 
 @contextmanager

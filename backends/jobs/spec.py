@@ -29,7 +29,14 @@ from backends.frameworks.base import (
     Planned,
     WorkflowPass,
 )
-from backends.frameworks.converters.base import Converted, ConvertRequest, Reference, ReferenceRequest
+from backends.frameworks.converters.base import (
+    Converted,
+    ConvertRequest,
+    Outputs,
+    OutputsRequest,
+    Reference,
+    ReferenceRequest,
+)
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -136,6 +143,7 @@ ASSESS: Task[AssessRequest, SourceModel] = Task("assess", AssessRequest, SourceM
 INSPECT: Task[InspectRequest, Inspected] = Task("inspect", InspectRequest, Inspected)
 CONVERT: Task[ConvertRequest, Converted] = Task("convert", ConvertRequest, Converted)
 REFERENCE: Task[ReferenceRequest, Reference] = Task("reference", ReferenceRequest, Reference)
+OUTPUTS: Task[OutputsRequest, Outputs] = Task("outputs", OutputsRequest, Outputs)
 HUB_PLAN: Task[HubPlanRequest, HubPlan] = Task("hub_plan", HubPlanRequest, HubPlan)
 HUB_FETCH: Task[HubFetchRequest, Path] = Task("hub_fetch", HubFetchRequest, Path)
 OPTIMIZE: Task[OptimizeRequest, Artifact] = Task("optimize", OptimizeRequest, Artifact)
@@ -155,8 +163,8 @@ INFER: Task[InferRequest, Path] = Task("infer", InferRequest, Path)
 TASKS: dict[str, Task[Any, Any]] = {
     task.name: task
     for task in (
-        *(PROBE, THROUGHPUT, ASSESS, INSPECT, CONVERT, REFERENCE, OPTIMIZE, PLAN, PASSES, FINETUNE),
-        *(HUB_PLAN, HUB_FETCH),
+        *(PROBE, THROUGHPUT, ASSESS, INSPECT, CONVERT, REFERENCE, OUTPUTS, OPTIMIZE, PLAN),
+        *(PASSES, FINETUNE, HUB_PLAN, HUB_FETCH),
         *(OPEN, MEASURE, MEMORY, LOGITS, CHOOSE, TOKENIZE, INFER),
     )
 }

@@ -38,6 +38,7 @@ from backends.jobs.spec import (
     INSPECT,
     OPEN,
     OPTIMIZE,
+    OUTPUTS,
     PASSES,
     PLAN,
     PROBE,
@@ -262,6 +263,7 @@ WITHOUT_FRAMEWORK: dict[str, Callable[[Any, WorkerContext], Any]] = {
     HUB_FETCH.name: hub_fetch,
     CONVERT.name: converters.convert,
     REFERENCE.name: converters.reference,
+    OUTPUTS.name: converters.outputs,
 }
 
 

@@ -157,9 +157,7 @@ def prepare(preprocessing: Preprocessing, images: Sequence[Image]) -> NDArray[An
     wanted = preprocessing
     if wanted.problem:
         raise BadInput(wanted.problem, "Set the preprocessing again.")
-    sized = np.stack(
-        [resize(_channels(image, wanted.channels), wanted.height, wanted.width) for image in images]
-    )
+    sized = np.stack([_sized(_channels(image, wanted.channels), wanted) for image in images])
     ordered = sized[..., ::-1] if wanted.channel_order == "BGR" else sized
     values = (ordered * wanted.scale - np.array(wanted.mean)) / np.array(wanted.std)
     if wanted.layout == "NCHW":
@@ -240,6 +238,17 @@ def _channels(image: Image, channels: int) -> NDArray[np.float64]:
     if channels == 1:
         return np.asarray(pixels @ _LUMA)
     return np.repeat(pixels, channels, axis=2)
+
+
+def _sized(image: NDArray[np.float64], wanted: Preprocessing) -> NDArray[np.float64]:
+    """All of it, or the middle of what has the wanted shorter side."""
+    if not wanted.shorter_side:
+        return resize(image, wanted.height, wanted.width)
+    height, width = image.shape[:2]
+    share = wanted.shorter_side / min(height, width)
+    whole = resize(image, max(wanted.height, round(height * share)), max(wanted.width, round(width * share)))
+    top, left = (whole.shape[0] - wanted.height) // 2, (whole.shape[1] - wanted.width) // 2
+    return whole[top : top + wanted.height, left : left + wanted.width]
 
 
 def resize(image: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:

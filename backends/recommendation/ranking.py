@@ -227,7 +227,14 @@ def _road(
     contents = source.profile.contents
     size = Size(contents.parameters, contents.weight_bytes)
     try:
-        return plan(source.forms, manifest.takes, source.profile.kind, converters, size, absent)
+        return plan(
+            source.forms,
+            manifest.forms_of(source.profile.kind),
+            source.profile.kind,
+            converters,
+            size,
+            absent,
+        )
     except NoRoad:
         return None
 
@@ -243,7 +250,7 @@ def _obstacle(
         reason = here.reason if here else "not looked at yet"
         return RuledOut(manifest.name, manifest.title, reason, here.remedy if here else "")
     if road is None:
-        wanted = " or ".join(form.label for form in manifest.takes)
+        wanted = " or ".join(form.label for form in manifest.forms_of(kind))
         have = ", ".join(form.label for form in source.forms)
         return RuledOut(
             manifest.name,

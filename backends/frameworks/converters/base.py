@@ -57,6 +57,21 @@ class Reference:
     version: str
 
 
+@dataclass(frozen=True)
+class OutputsRequest:
+    """What a Hugging Face folder that is no decoder answers, by transformers."""
+
+    source: Path
+    inputs: Path  # .npz
+    output: Path  # folder for the answers
+
+
+@dataclass(frozen=True)
+class Outputs:
+    path: Path  # .npz
+    version: str
+
+
 def convert(request: ConvertRequest, job: JobContext) -> Converted:
     """Run the converter. For worker processes only: its libraries are imported here."""
     module = importlib.import_module(f"{__package__}.{request.converter.replace('-', '_')}")
@@ -68,4 +83,11 @@ def reference(request: ReferenceRequest, job: JobContext) -> Reference:
     """Logits of the source itself. For worker processes only."""
     module = importlib.import_module(f"{__package__}.reference")
     found: Reference = module.reference(request, job)
+    return found
+
+
+def outputs(request: OutputsRequest, job: JobContext) -> Outputs:
+    """Named outputs of the source itself. For worker processes only."""
+    module = importlib.import_module(f"{__package__}.built_in")
+    found: Outputs = module.outputs(request, job)
     return found

@@ -74,11 +74,11 @@ def _model(source: Path, torch: Any, transformers: Any) -> Any:
             use_safetensors=True,
         )
     except RAISED as error:
-        raise _refusal(source, error) from error
+        raise refusal(source, error) from error
     return model.eval()
 
 
-def _refusal(source: Path, error: Exception) -> BadInput | JobFailed:
+def refusal(source: Path, error: Exception) -> BadInput | JobFailed:
     """What the library says, in a sentence: it raises whatever came up where it does not know a model."""
     found = explain("Transformers", 1, f"{type(error).__name__}: {error}")
     if isinstance(found, BadInput):

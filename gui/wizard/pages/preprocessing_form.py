@@ -24,7 +24,7 @@ class PreprocessingForm(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent)
         self.set_title(self.tr("Preprocessing"))
-        self._channels, self._dtype = CHANNELS, "float32"
+        self._channels, self._dtype, self._shorter_side = CHANNELS, "float32", 0
         self.height_box, self.width_box = self._size(self.tr("Height")), self._size(self.tr("Width"))
         self.layout_box = self._choice(LAYOUTS, self.tr("Layout"))
         self.order_box = self._choice(CHANNEL_ORDERS, self.tr("Channel order"))
@@ -39,7 +39,7 @@ class PreprocessingForm(Card):
     def show_value(self, value: Preprocessing) -> None:
         """Without telling of a change."""
         self.blockSignals(True)
-        self._channels, self._dtype = value.channels, value.dtype
+        self._channels, self._dtype, self._shorter_side = value.channels, value.dtype, value.shorter_side
         self.height_box.setValue(value.height)
         self.width_box.setValue(value.width)
         self.layout_box.setCurrentText(value.layout)
@@ -49,9 +49,11 @@ class PreprocessingForm(Card):
         self.blockSignals(False)
 
     def value(self) -> Preprocessing:
+        """Whether the middle is cut out stays as it was, as long as the size leaves room for that."""
+        height, width = self.height_box.value(), self.width_box.value()
         return Preprocessing(
-            self.height_box.value(),
-            self.width_box.value(),
+            height,
+            width,
             self._channels,
             self.layout_box.currentText(),
             BYTE if self.scale_box.currentIndex() == 0 else 1.0,
@@ -59,6 +61,7 @@ class PreprocessingForm(Card):
             self._values(self.std),
             self._dtype,
             self.order_box.currentText(),
+            self._shorter_side if self._shorter_side >= max(height, width) else 0,
         )
 
     def _values(self, boxes: Sequence[QDoubleSpinBox]) -> tuple[float, ...]:

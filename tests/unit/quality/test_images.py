@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from backends.domain.errors import BadInput, EdgewrightError, FrameworkUnavailable, JobFailed
 from backends.domain.model import TensorSpec
-from backends.domain.preprocessing import Preprocessing
+from backends.domain.preprocessing import Preprocessing, image_shape, told_by
 from backends.quality import harness, vision
 from backends.quality.data import (
     ImageSet,
@@ -464,3 +464,78 @@ def test_ready_images_go_in_as_they_are(tmp_path: Path) -> None:
 
 def test_all_errors_of_this_room_are_for_the_user() -> None:
     assert issubclass(FrameworkUnavailable, EdgewrightError)
+
+
+VIT = {"size": {"height": 224, "width": 192}, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4]}
+MOBILENET = {
+    "do_center_crop": True,
+    "size": {"shortest_edge": 256},
+    "crop_size": {"height": 224, "width": 224},
+}
+CONVNEXT = {"size": {"shortest_edge": 224}, "crop_pct": 0.875, "do_normalize": False}
+
+
+@pytest.mark.parametrize(
+    ("processor", "expected"),
+    [
+        (VIT, Preprocessing(224, 192, 3, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))),
+        (MOBILENET, Preprocessing(224, 224, 3, mean=(0.0,) * 3, std=(1.0,) * 3, shorter_side=256)),
+        (CONVNEXT, Preprocessing(224, 224, 3, mean=(0.0,) * 3, std=(1.0,) * 3, shorter_side=256)),
+        (
+            {**CONVNEXT, "size": {"shortest_edge": 384}},
+            Preprocessing(384, 384, 3, mean=(0.0,) * 3, std=(1.0,) * 3),
+        ),
+        (
+            {"size": 224, "do_rescale": False, "image_mean": 0.5, "image_std": 2},
+            Preprocessing(224, 224, 3, scale=1.0, mean=(0.5,) * 3, std=(2.0,) * 3),
+        ),
+        ({"size": {"longest_edge": 1333}}, None),
+        ({"size": "large"}, None),
+        ({"size": 224, "image_std": [0.0, 0.0, 0.0]}, None),
+        ({}, None),
+    ],
+)
+def test_an_image_processor_tells_the_preprocessing(
+    processor: dict[str, Any], expected: Preprocessing | None
+) -> None:
+    assert told_by(processor) == expected
+
+
+@patient
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted({**VIT, **MOBILENET, **CONVNEXT})),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+            ),
+        ),
+    )
+)
+def test_whatever_a_processor_says_is_used_or_left(processor: dict[str, Any]) -> None:
+    found = told_by(processor)
+    assert found is None or not found.problem
+
+
+def test_a_model_is_made_for_the_size_that_its_files_tell() -> None:
+    assert image_shape({"image_size": 32, "num_channels": 1}, MOBILENET) == (1, 32, 32)
+    assert image_shape({"image_size": [32, 64]}, None) == (3, 32, 64)
+    assert image_shape({}, VIT) == (3, 224, 192)
+    assert image_shape({"image_size": "large"}, None) == (3, 224, 224)
+
+
+def test_the_middle_is_cut_out_of_what_has_the_shorter_side() -> None:
+    """Columns 0 to 39 of a picture twice as wide as high: of 20 by 40, the middle 10 by 10."""
+    picture = np.tile(np.arange(40, dtype=np.uint8)[np.newaxis, :, np.newaxis], (20, 1, 1))
+    wanted = Preprocessing(10, 10, 1, "NHW", scale=1.0, shorter_side=20)
+    (cut,) = prepare(wanted, [picture])
+    assert cut.shape == (10, 10)
+    np.testing.assert_allclose(cut[0], np.arange(15, 25))
+    (smaller,) = prepare(replace(wanted, shorter_side=10), [picture])
+    np.testing.assert_allclose(smaller[0], np.arange(10.5, 30, 2), atol=0.2)
+
+
+def test_more_than_there_is_cannot_be_cut_out() -> None:
+    with pytest.raises(BadInput, match="cut out"):
+        prepare(Preprocessing(12, 10, 1, shorter_side=11), [np.zeros((20, 20, 1), np.uint8)])

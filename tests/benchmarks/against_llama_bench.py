@@ -3,10 +3,10 @@
 llama-bench is built in CACHE from the source of the installed llama-cpp-python (ten minutes the first time;
 see ``llama_bench_program``). Both run the same file: random weights of a 0.5 B shape, made in CACHE. Both get
 the same threads, batch 512, F16 cache, memory-mapped weights and no repacking: where the library was built
-with AMX, repacked weights crash it, so Edgewright leaves them off. Turns of one test each, pair after pair in
-mirrored order, each of llama-bench's in a process of its own as it is meant to be used.
+with AMX, repacked weights crash it, so Edgewright leaves them off. Turns of three repetitions of each test,
+pair after pair in mirrored order, each in a process of its own.
 
-A pair of Q8_0 takes about 45 s on two quiet cores: six pairs five minutes, F16 twice as long.
+A pair takes about 50 s on two quiet cores: six pairs five minutes.
 Exit code 0: every ratio is within 2 %, or its 95 % interval holds 1.
 """
 
@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,14 +25,14 @@ from backends.actions.engines import opener
 from backends.actions.quantize import quantize
 from backends.assessment.source import source_model
 from backends.benchmarking import llama_bench
+from backends.benchmarking.clock import RealClock
 from backends.domain.artifact import Artifact, Configuration, LoadOptions
-from backends.domain.metric import TokenMeasurement, TokenWorkload
-from backends.frameworks.base import EngineHandle
 from backends.frameworks.generation import physical_cores
 from tests.benchmarks import half_billion, turns
 from tests.benchmarks.llama_bench_program import llama_bench_program
 
 BATCH = 512
+REPETITIONS = 3
 PRECISIONS = ("F16", "Q8_0", "Q4_K_M")
 
 
@@ -63,29 +64,35 @@ def load_options(sizes: Sizes, threads: int, flash_attention: str) -> LoadOption
     return LoadOptions(threads=threads, context=sizes.prompt + sizes.new, options=options)
 
 
-def ours(engine: EngineHandle, vocabulary: int, sizes: Sizes) -> Mapping[str, float]:
-    """One repetition of each test in the open worker."""
+def ours(configuration: Configuration, vocabulary: int, sizes: Sizes) -> Mapping[str, float]:
+    """Each test after one unmeasured pass, in a worker of its own.
 
-    def timed(work: TokenWorkload) -> TokenMeasurement:
-        measurement = engine.measure(work)
-        assert isinstance(measurement, TokenMeasurement)
-        return measurement
-
-    prompt = llama_bench.prompt_workload(vocabulary, sizes.prompt)
-    generation = llama_bench.generation_workload(vocabulary, engine.engine.bos_id, sizes.new)
-    figures = llama_bench.prompt_rate(timed(prompt)), llama_bench.generation_rate(timed(generation))
-    return dict(zip(sizes.units, figures, strict=True))
+    Speed differs by some per cent from process to process: an open worker would carry its luck through all
+    pairs, while llama-bench is started anew for each.
+    """
+    job = turns.quiet_job()
+    with closing(opener(job)(configuration)) as engine:
+        found = llama_bench.measure(
+            engine,
+            vocabulary,
+            RealClock(),
+            job,
+            prompt_tokens=sizes.prompt,
+            new_tokens=sizes.new,
+            repetitions=REPETITIONS,
+        )
+    return {series.name: series.mean for series in found}
 
 
 def theirs(
     program: Path, model: Path, sizes: Sizes, threads: int, flash_attention: str
 ) -> Mapping[str, float]:
-    """One repetition of each test, after llama-bench's own warm-up."""
+    """Each test after llama-bench's own warm-up."""
     settings = {
         "-m": model,
         "-p": sizes.prompt,
         "-n": sizes.new,
-        "-r": 1,
+        "-r": REPETITIONS,
         "-t": threads,
         "-o": "json",
         "-b": BATCH,
@@ -116,17 +123,15 @@ def main() -> int:
     program = llama_bench_program(asked.cache)
     artifact = artifact_of(asked.cache, asked.precision, asked.layers)
     load = load_options(sizes, asked.threads, asked.flash_attention)
-    engine = opener(turns.quiet_job())(Configuration(artifact, load))
-    try:
+    configuration = Configuration(artifact, load)
+    with closing(opener(turns.quiet_job())(configuration)) as engine:
         turns.say(f"{artifact.path.name}: {', '.join(engine.engine.details)}")
-        found = turns.in_turns(
-            lambda: ours(engine, half_billion.VOCABULARY, sizes),
-            lambda: theirs(program, artifact.path, sizes, asked.threads, asked.flash_attention),
-            asked.pairs,
-            sizes.units,
-        )
-    finally:
-        engine.close()
+    found = turns.in_turns(
+        lambda: ours(configuration, half_billion.VOCABULARY, sizes),
+        lambda: theirs(program, artifact.path, sizes, asked.threads, asked.flash_attention),
+        asked.pairs,
+        sizes.units,
+    )
     return turns.report(
         found, asked.json, what="llama-bench", precision=asked.precision, threads=asked.threads
     )

@@ -5,7 +5,7 @@ process of its own: one with the window on the Benchmark page and its charts in 
 action without any window. The ratio of the rates, over all pairs, is to lie within 2 % of 1.
 Exit code 0: it does, or its 95 % interval holds 1.
 
-A benchmark takes about 100 s on two quiet cores: six pairs twenty minutes.
+A benchmark takes about 70 s on two quiet cores: six pairs a quarter of an hour.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backends.actions.artifacts import DESCRIPTION, TRANSFORMERS, load_artifact
 from backends.actions.assess import assess
-from backends.actions.compare import Comparison, compare
+from backends.actions.compare import CONTEXT, Comparison, compare
 from backends.actions.convert import original
 from backends.actions.devices import check_device
 from backends.actions.energy import chosen_energy, chosen_grid
@@ -46,11 +46,13 @@ def bench(
     load: Mapping[str, Option] | None = None,
     task_limit: int | None = None,
     device: str = CPU,
+    context: int | None = None,
 ) -> RunRecord:
-    """``load``: options of opening, each for those of the frameworks that know it. Raises BadInput.
+    """``load``: options of opening, see :func:`opened_with`. Raises BadInput.
 
     ``energy`` and ``grid``: those of the settings where they are not named.
     ``device``: one that every framework of the artifacts sees here. Raises FrameworkUnavailable, too.
+    ``context``: in tokens; the usual where it is not named, and never more than the model was made for.
     ``task_limit``: at most so many questions; ``None`` asks all.
     """
     if task_limit is not None and task_limit < 1:
@@ -66,6 +68,7 @@ def bench(
         replace(artifacts[0], original=True),
         tuple(replace(artifact, original=False) for artifact in artifacts[1:]),
         DEPTHS[depth],
+        context=CONTEXT if context is None else context,
         device=device,
         threads=threads,
         task_limit=task_limit,

@@ -7,9 +7,11 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from backends.actions.bench import DEPTHS
+from backends.actions.compare import CONTEXT
+from backends.actions.opening import load_words
 from backends.domain.artifact import CPU, LoadOptions, Option
 from backends.domain.preprocessing import usual_scale
-from backends.domain.result import ConfigurationResult, RunRecord, RunSetup, Stage
+from backends.domain.result import RunRecord, RunSetup, Stage
 from backends.optimization.gates import default_gates
 from backends.optimization.stages import Outcome, Step
 from backends.reporting.discreet import short_name
@@ -20,37 +22,28 @@ USUAL = "usual"  # --gate usual: the product's own thresholds, whatever the sett
 def commands(record: RunRecord) -> tuple[str, ...]:
     """None for a run that is too old, and for one that the words of the command line cannot repeat.
 
-    Such a one, whose artifacts were each opened in their own way, is repeated from its certificate.
+    Such a one, whose artifacts ran on devices, threads or contexts of their own, is repeated from its
+    certificate.
     """
     setup = record.setup
     if setup is None or not record.results:
         return ()
     if record.stages:
         return (shlex.join(_optimize_words(record, setup)),)
-    load = _common_load(record.results, setup)
-    if load is None:
+    opened = [one.configuration for one in record.results]
+    opened.sort(key=lambda one: not one.artifact.original)  # a run that was stopped has others first
+    if any(_is_apart(one.load, setup) for one in opened):
         return ()
-    words = ["edgewright", "bench", *(short_name(one.configuration.artifact) for one in record.results)]
+    words = ["edgewright", "bench", *(short_name(one.artifact) for one in opened)]
     words += [*_rules(setup), *(["--stress"] if setup.stress else [])]
     words += ["--questions", str(setup.task_limit)] if setup.task_limit else []
-    return (shlex.join([*words, *_repeated("--load", (f"{n}={_spelled(v)}" for n, v in load.items()))]),)
+    words += ["--context", str(setup.context)] if setup.context != CONTEXT else []
+    given = load_words([one.load.options for one in opened])
+    return (shlex.join([*words, *_repeated("--load", (f"{n}={_spelled(v)}" for n, v in given.items()))]),)
 
 
-def _common_load(results: Sequence[ConfigurationResult], setup: RunSetup) -> Mapping[str, Option] | None:
-    """Options of opening that, given to all who know them, open each as it was; ``None`` without such.
-
-    Artifacts of one framework know the same options, so they have to have been opened with the same.
-    """
-    merged: dict[str, Option] = {}
-    ways: dict[str, LoadOptions] = {}
-    for one in (result.configuration for result in results):
-        way = ways.setdefault(one.artifact.framework, one.load)
-        clash = any(merged.get(name, value) != value for name, value in one.load.options.items())
-        usual = (one.load.device, one.load.threads) == (setup.device, setup.threads)
-        if clash or way != one.load or not usual:
-            return None
-        merged |= one.load.options
-    return merged
+def _is_apart(load: LoadOptions, setup: RunSetup) -> bool:
+    return (load.device, load.threads, load.context) != (setup.device, setup.threads, setup.context)
 
 
 def _spelled(value: Option) -> str:

@@ -30,14 +30,15 @@ def add_device(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_load(command: argparse.ArgumentParser) -> None:
-    """``--load NAME=VALUE``, as often as wanted; :func:`options_of` reads it."""
+def add_load(command: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """``--load NAME=VALUE``, as often as wanted; :func:`options_of` reads it. ``several``: artifacts."""
+    alone = "; 2:NAME=VALUE is for the second artifact alone" if several else ""
     command.add_argument(
         "--load",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="an option of opening, for the frameworks that know it; “frameworks --json” lists them",
+        help=f"an option of opening, for the frameworks that know it; “frameworks --json” lists them{alone}",
     )
 
 

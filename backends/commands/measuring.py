@@ -37,8 +37,9 @@ def add(add_command: AddCommand) -> None:
     bench.add_argument("--text", type=Path, help="text for timing and perplexity")
     add_preprocessing(bench)
     bench.add_argument("--threads", type=int, default=0)
+    bench.add_argument("--context", type=int, help="tokens (default: 1,024, or what the model was made for)")
     add_device(bench)
-    add_load(bench)
+    add_load(bench, several=True)
     add_energy(bench)
     bench.add_argument("--depth", choices=("quick", "standard", "thorough"), default="quick")
     bench.add_argument(
@@ -120,6 +121,7 @@ def _bench(arguments: argparse.Namespace, job: Context) -> Any:
         gates=gates_of(arguments),
         load=options_of(arguments.load),
         task_limit=arguments.questions,
+        context=arguments.context,
         device=arguments.device,
     )
     return cli_text.run_document(record)

@@ -34,6 +34,13 @@ def test_each_gets_what_its_framework_knows() -> None:
     assert vino.load.options == {"streams": 2}
 
 
+def test_a_number_gives_an_option_to_one_alone() -> None:
+    given = options_of(["2:type_k=q8_0", "repack=true", "2:repack=false"])
+    first, second = opened_with([configuration("llamacpp"), configuration("llamacpp")], given)
+    assert first.load.options == {"repack": True}
+    assert second.load.options == {"repack": False, "type_k": "Q8_0"}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -41,6 +48,9 @@ def test_each_gets_what_its_framework_knows() -> None:
         ("optimization=most", "“optimization” cannot be “most”"),
         ("spinning", "“spinning” sets no option"),
         ("=1", "“=1” sets no option"),
+        ("2:spinning=true", "no artifact number “2”"),
+        ("x:spinning=true", "no artifact number “x”"),
+        ("1:flash_attn=true", "no load option “1:flash_attn”"),
     ],
 )
 def test_what_nobody_knows_is_refused(text: str, words: str) -> None:

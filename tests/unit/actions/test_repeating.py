@@ -18,6 +18,7 @@ from backends.actions.bench import DEPTHS
 from backends.actions.certified import _stress_plan
 from backends.actions.compare import Comparison
 from backends.actions.keeping import setup_of
+from backends.actions.opening import load_words, opened_with
 from backends.actions.repeating import commands
 from backends.benchmarking.grid import grids
 from backends.commands.adding import options_of
@@ -164,18 +165,48 @@ def test_figures_of_bytes_are_named_as_the_flags_take_them(
     assert (got.mean, got.std) == (mean, std)
 
 
-def test_no_command_where_each_was_opened_in_its_own_way() -> None:
+def test_each_is_opened_again_in_its_own_way() -> None:
+    original = replace(artifact(original=True), path=Path("original.gguf"))
+    made, other = artifact(), replace(artifact(), framework="openvino")
+    ways = (
+        LoadOptions(options={"repack": True, "mmap": False}),
+        LoadOptions(options={"flash_attn": True, "repack": True}),
+        LoadOptions(options={"hint": "throughput", "repack": True}),
+    )
+    opened = tuple(Configuration(one, way) for one, way in zip((original, made, other), ways, strict=True))
+    comparison = Comparison(source(), original, (made, other), opened=opened)
+    record = record_of(comparison, setup_of(comparison))
+    words = ["repack=true", "1:mmap=false", "2:flash_attn=true", "3:hint=throughput"]
+    assert sorted(parsed(record).load) == sorted(words)
+    stopped = replace(record, results=record.results[::-1])
+    assert parsed(stopped).artifact[0] == Path("original.gguf"), "also where it was stored last"
+
+
+def test_what_the_windows_words_say_is_what_each_is_opened_with() -> None:
     original, made = artifact(original=True), artifact()
-    ways = (LoadOptions(), LoadOptions(options={"flash_attn": True}))
-    opened = tuple(Configuration(one, way) for one, way in zip((original, made), ways, strict=True))
-    comparison = Comparison(source(), original, (made,), opened=opened)
-    assert commands(record_of(comparison, setup_of(comparison))) == ()
-    other = replace(opened[1], artifact=replace(made, framework="openvino"))
-    elsewhere = replace(opened[1], load=LoadOptions("GPU"))
-    mixed = replace(comparison, opened=(opened[0], elsewhere))
+    plain = (Configuration(original), Configuration(made))
+    given = {"1:repack": True, "2:flash_attn": True, "n_batch": 64, "2:n_batch": 32}
+    opened = opened_with(plain, given)
+    assert [one.load.options for one in opened] == [
+        {"n_batch": 64, "repack": True},
+        {"n_batch": 32, "flash_attn": True},
+    ]
+    assert opened_with(plain, load_words([one.load.options for one in opened])) == opened
+
+
+def test_the_context_is_asked_for_where_it_is_not_the_usual() -> None:
+    for context, wanted in ((256, 256), (1024, None)):
+        comparison = Comparison(source(), artifact(original=True), (artifact(),), context=context)
+        assert parsed(record_of(comparison, setup_of(comparison))).context == wanted
+
+
+@pytest.mark.parametrize("way", [LoadOptions("GPU"), LoadOptions(threads=2), LoadOptions(context=64)])
+def test_no_command_where_one_ran_apart_from_the_others(way: LoadOptions) -> None:
+    original, made = artifact(original=True), artifact()
+    mixed = Comparison(
+        source(), original, (made,), opened=(Configuration(original), Configuration(made, way))
+    )
     assert commands(record_of(mixed, setup_of(mixed))) == ()
-    apart = replace(comparison, opened=(opened[0], other))
-    assert parsed(record_of(apart, setup_of(apart))).load == ["flash_attn=true"]
 
 
 def test_a_certificate_repeats_the_stress_run_that_was() -> None:

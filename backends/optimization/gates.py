@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 from math import isfinite
 
+from backends.domain.artifact import Configuration
 from backends.domain.errors import BadInput
 from backends.domain.gate import Finding, Gate, GateResult, Verdict
 from backends.domain.metric import MEMORY_TOLERANCE, Interval, TensorMeasurement, TokenMeasurement, peak_share
@@ -221,6 +222,8 @@ def _memory(gate: Gate, evidence: Evidence) -> GateResult:
         return _missing(gate, "Peak memory was not read for both models.")
     if evidence.result.configuration.load.context != evidence.original.configuration.load.context:
         return _missing(gate, "The two models were opened with different context lengths.")
+    if not _alike_mapped(evidence.result.configuration, evidence.original.configuration):
+        return _missing(gate, "One of the two was mapped into memory (mmap), the other read.")
     share = peak_share(ours, theirs)
     text = (
         f"Peak {_mebibytes(ours.total_peak_bytes)} against {_mebibytes(theirs.total_peak_bytes)}, "
@@ -229,6 +232,12 @@ def _memory(gate: Gate, evidence: Evidence) -> GateResult:
         f"{_mebibytes(theirs.baseline_bytes)}."
     )
     return _judged(gate, share, text)
+
+
+def _alike_mapped(ours: Configuration, theirs: Configuration) -> bool:
+    """Each framework loads in its own way; that of one framework can be set."""
+    mapped = [one.load.options.get("mmap", True) for one in (ours, theirs)]
+    return ours.artifact.framework != theirs.artifact.framework or mapped[0] == mapped[1]
 
 
 def _stability(gate: Gate, evidence: Evidence) -> GateResult:

@@ -7,6 +7,7 @@ import os
 import pickle
 import zipfile
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,20 @@ def test_memory_at_another_context_is_not_compared() -> None:
     original = result(original=True, memory=memory(1000), context=4096)
     found = judged(Evidence(result(memory=memory(400)), original))["memory"]
     assert found.verdict is NOT_MEASURED and "context" in found.evidence
+
+
+def test_memory_of_a_mapped_model_is_not_compared_with_that_of_one_that_was_read() -> None:
+    original = result(original=True, memory=memory(1000))
+    ours = result(memory=memory(400))
+    load = replace(ours.configuration.load, options={"mmap": False})
+    read = replace(ours, configuration=replace(ours.configuration, load=load))
+    found = judged(Evidence(read, original))["memory"]
+    assert found.verdict is NOT_MEASURED and "mmap" in found.evidence
+    both = replace(original, configuration=replace(original.configuration, load=load))
+    assert judged(Evidence(read, both))["memory"].verdict is PASS
+    other = replace(read.configuration.artifact, framework="another")
+    elsewhere = replace(read, configuration=replace(read.configuration, artifact=other))
+    assert judged(Evidence(elsewhere, original))["memory"].verdict is PASS
 
 
 @pytest.mark.parametrize(

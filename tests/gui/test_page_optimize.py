@@ -267,7 +267,7 @@ def test_options_are_those_of_the_manifest_and_reach_what_makes(open_page, servi
 
 
 @pytest.mark.parametrize(("text", "remedy"), [("80", "from 1.5 to 16"), ("many", "a number")])
-def test_a_value_that_makes_no_sense_is_refused_in_the_dialog(
+def test_a_value_that_makes_no_sense_is_refused_at_its_field(
     open_page, services, qtbot, text: str, remedy: str
 ) -> None:
     page = open_page()
@@ -276,8 +276,10 @@ def test_a_value_that_makes_no_sense_is_refused_in_the_dialog(
     dialog.fields[NAME].widget.setText(text)
     dialog.use.click()
     assert dialog.isVisible()
-    assert dialog.banner.sentence.text() == f"The option “{NAME}” cannot be “{text}”."
-    assert remedy in dialog.banner.remedy.text()
+    trouble = dialog.form.troubles[NAME]
+    assert trouble.isVisible() and not dialog.banner.isVisible()
+    assert trouble.text().startswith(f"The option “{NAME}” cannot be “{text}”.")
+    assert remedy in trouble.text()
     assert services.store.state.options == {}
     assert SMALL in services.store.state.artifacts
     dialog.cancel.click()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from backends.actions.frameworks import availability
 from backends.domain.artifact import CPU
@@ -30,3 +30,11 @@ def check_device(device: str, frameworks: Iterable[str], job: JobContext) -> Non
 def is_named(wanted: str, seen: str) -> bool:
     """Letter case ignored; "CUDA" stands for "CUDA0" and "GPU" for "GPU.0", as the frameworks take them."""
     return seen.upper() in {f"{wanted.upper()}{first}" for first in ("", "0", ".0")}
+
+
+def common_devices(seen: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """CPU, and the names under which each of several frameworks, as it sees them, has one here."""
+    each = [tuple(names) for names in seen]
+    every = dict.fromkeys(name for names in each for name in names)
+    shared = [name for name in every if all(any(is_named(name, one) for one in names) for names in each)]
+    return tuple(dict.fromkeys((CPU, *shared)))

@@ -5,11 +5,11 @@ Knows no Qt and runs nothing. The state is a value; every change gives a new one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from backends.domain.artifact import Artifact, Option
+from backends.domain.artifact import Artifact, LoadOptions, Option
 from backends.domain.hardware import HardwareProfile
 from backends.domain.model import SourceModel
 from backends.domain.result import ConfigurationResult
@@ -43,6 +43,27 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """How what is measured is opened.
+
+    ``shared`` is alike for all, so that a ratio tells of the models; ``own`` has the framework's options of
+    each, checked, and of those only what differs from the usual. The original's key is ``None``.
+    """
+
+    shared: LoadOptions = field(default_factory=LoadOptions)
+    own: Mapping[Choice | None, Mapping[str, Option]] = field(default_factory=dict)
+
+    def words(self, made: Sequence[Choice]) -> dict[str, Option]:
+        """As the command line has them: "2:NAME" for the second artifact; the original is the first."""
+        keys: tuple[Choice | None, ...] = (None, *made)
+        return {
+            f"{number}:{name}": value
+            for number, key in enumerate(keys, 1)
+            for name, value in self.own.get(key, {}).items()
+        }
+
+
+@dataclass(frozen=True)
 class WizardState:
     hardware: HardwareProfile | None = None
     availability: Mapping[str, Availability] = field(default_factory=dict)
@@ -52,6 +73,7 @@ class WizardState:
     recommendation: Recommendation | None = None
     chosen: tuple[Choice, ...] = ()
     options: Mapping[Choice, Mapping[str, Option]] = field(default_factory=dict)  # of quantizing, checked
+    opening: Opening = Opening()
     original: Artifact | None = None
     artifacts: Mapping[Choice, Artifact] = field(default_factory=dict)
     failures: Mapping[Choice, str] = field(default_factory=dict)  # choices that could not be made, and why
@@ -101,6 +123,12 @@ class WizardState:
         kept = {**others, choice: options} if options else others
         return replace(self, options=kept).without_artifact(choice)
 
+    def with_opening(self, opening: Opening) -> WizardState:
+        """What was measured of another opening says nothing of this one; it stays in the history."""
+        if opening == self.opening:
+            return self
+        return replace(self, opening=opening, run_id="", results=())
+
     def with_original(self, original: Artifact) -> WizardState:
         return replace(self, original=original)
 
@@ -126,7 +154,12 @@ class WizardState:
     @property
     def made(self) -> tuple[Artifact, ...]:
         """The artifacts of what is chosen now, in the order of the choice."""
-        return tuple(self.artifacts[choice] for choice in self.chosen if choice in self.artifacts)
+        return tuple(self.artifacts[choice] for choice in self.to_measure)
+
+    @property
+    def to_measure(self) -> tuple[Choice, ...]:
+        """What is chosen and made."""
+        return tuple(choice for choice in self.chosen if choice in self.artifacts)
 
     @property
     def to_make(self) -> tuple[Choice, ...]:

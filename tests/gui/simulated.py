@@ -20,7 +20,7 @@ from backends.jobs.context import Context
 from backends.optimization.gates import Evidence, evaluate, speed_thresholds
 from backends.storage.history import History
 from backends.workflow.wizard import Choice, WizardState
-from gui.wizard.pages.measuring import Ears, Work
+from gui.wizard.pages.measuring import Ears, Work, comparison_of
 from tests.unit.benchmarking.fakes import CALM, FakeEngine, World, busy_with
 from tests.unit.reporting.made_up import made_up_run, with_files
 from tests.unit.samples import machine, source
@@ -116,10 +116,10 @@ class Simulation:
     def __call__(self, work: Work, job: JobContext, history: History, ears: Ears) -> RunRecord:
         run_id = history.start(work.source.name, machine())
         ears.on_start(run_id)
-        configurations = [Configuration(a) for a in (work.original, *work.artifacts)]
+        configurations = comparison_of(work).configurations()
         protocol: Protocol = QUICK
         thresholds = speed_thresholds(work.gates, work.original.kind)
-        plan = Plan(configurations[0], tuple(configurations[1:]), self._workload(work), protocol, thresholds)
+        plan = Plan(configurations[0], configurations[1:], self._workload(work), protocol, thresholds)
         world = self._world(job, ears)
 
         def keep(result: ConfigurationResult) -> None:

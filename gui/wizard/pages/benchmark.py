@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, Qt, Signal, Slot
 
-from backends.benchmarking.protocol import QUICK, STANDARD, THOROUGH
-from backends.domain.artifact import Configuration
 from backends.domain.events import Cancelled, Event, Failed
-from backends.domain.model import SourceModel
 from backends.domain.result import ConfigurationResult, RunRecord
 from backends.frameworks.base import JobContext
-from backends.optimization.gates import default_gates, known_thresholds, with_thresholds
 from backends.storage.history import History
 from gui.jobs.runner import Job, Terminal
 from gui.widgets.banner import NoticeBanner
-from gui.widgets.chip import Legend
 from gui.widgets.text import Role, label
 from gui.widgets.topics import Topics
 from gui.wizard.page import Page
@@ -27,7 +22,8 @@ from gui.wizard.pages.entries import entries_of
 from gui.wizard.pages.live import LiveRun
 from gui.wizard.pages.live_charts import MACHINE, LiveCharts
 from gui.wizard.pages.measured_words import rate_words, say
-from gui.wizard.pages.measuring import Ears, Work, carry_on, measure
+from gui.wizard.pages.measuring import PLANS, Ears, Work, carry_on, measure, work_of
+from gui.wizard.pages.opening import OpeningBar
 from gui.wizard.pages.pausing import Pausing
 from gui.wizard.pages.saving import ChartCard
 from gui.wizard.pages.so_far import SoFarCard
@@ -39,7 +35,6 @@ if TYPE_CHECKING:
 
 Measure = Callable[[Work, JobContext, History, Ears], RunRecord]
 CarryOn = Callable[[str, JobContext, History, Ears], RunRecord]
-PLANS = {"quick": QUICK, "standard": STANDARD, "thorough": THOROUGH}
 _ALTERNATING: object = QT_TRANSLATE_NOOP("Measured", "in alternating pairs, one at a time.")
 _STOPS: object = QT_TRANSLATE_NOOP("Measured", "Stops by itself when the answer is clear.")
 
@@ -120,6 +115,17 @@ class BenchmarkPage(Page):
         if self._job is None and wanted is not None:
             self.start(wanted)
 
+    def open_otherwise(self) -> None:
+        """Measured anew: what was measured of another way of opening stays in History, and is not shown."""
+        self._cut_off, self.live, self.charts = "", None, None
+        for widget in (self.notice, self.summary, self.topics):
+            widget.hide()
+        self.empty.show()
+        self.legend.set_entries({})
+        self.stop()
+        self._show_phase()
+        self.turn.take(self._start_wanted)
+
     def carry_on(self) -> None:
         """Go on with the run that was stopped, where it was; the charts keep what they show."""
         self.turn.take(self._start_cut_off)
@@ -141,13 +147,7 @@ class BenchmarkPage(Page):
         return lambda job: Ears(lambda: gate.wait(job), self.run_started.emit, self.result_arrived.emit)
 
     def _wanted(self) -> Work | None:
-        state = self._services.store.state
-        if state.source is None or state.original is None or not state.made:
-            return None
-        settings = self._services.settings.value
-        depth = settings.benchmark_depth if settings.benchmark_depth in PLANS else "quick"
-        gates = with_thresholds(default_gates(), known_thresholds(settings.gate_thresholds))
-        return Work(state.source, state.original, state.made, depth, gates, settings.benchmark_stress)
+        return work_of(self._services.store.state, self._services.settings.value)
 
     def _hear(self, events: list[Event]) -> None:
         if self.live is None or self.charts is None:
@@ -191,9 +191,9 @@ class BenchmarkPage(Page):
             self._services.store.update(self._services.store.state.with_result(result))
 
     def _is_current(self) -> bool:
-        """Not where another model was chosen while this one was being measured."""
-        source: SourceModel | None = self._services.store.state.source
-        return self._work is not None and source == self._work.source
+        """Not where another model, or another way of opening, was chosen while this was being measured."""
+        wanted = self._wanted()
+        return wanted is not None and wanted.is_like(self._work)
 
     def _end(self, terminal: Terminal) -> None:
         self._job = None
@@ -220,8 +220,7 @@ class BenchmarkPage(Page):
         self.summary.show_run(record)
 
     def _begin_display(self, work: Work) -> None:
-        configurations = [Configuration(artifact) for artifact in (work.original, *work.artifacts)]
-        entries, words = entries_of(configurations), rate_words(work.original.kind)
+        entries, words = entries_of(work.configurations()), rate_words(work.original.kind)
         self.header.set_text(self.title, f"{words.subtitle}, {say(_ALTERNATING)} {say(_STOPS)}")
         made = [entry for entry in entries if not entry.original]
         ordered = (*made, *(entry for entry in entries if entry.original))
@@ -252,7 +251,9 @@ class BenchmarkPage(Page):
         self.header.set_text(
             self.title, self.tr("What was made, measured against the original on this machine.")
         )
-        self.legend = Legend()
+        self.opening = OpeningBar(self._services.store)
+        self.opening.changed.connect(self.open_otherwise)
+        self.legend = self.opening.legend
         self.notice = NoticeBanner()
         self.summary = SummaryCard()
         self.summary.hide()
@@ -260,7 +261,7 @@ class BenchmarkPage(Page):
         self.topics = Topics(min_width=400, weights=(556, 428))
         self.topics.hide()
         self.empty.setAlignment(Qt.AlignmentFlag.AlignTop)
-        for widget in (self.notice, self.legend, self.summary):
+        for widget in (self.notice, self.opening, self.summary):
             self.add(widget)
         self.add(self.empty, 1)  # only one of them is there
         self.add(self.topics, 1)

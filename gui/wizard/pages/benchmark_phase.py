@@ -22,6 +22,8 @@ class Phase(Enum):
 
 def status_of(phase: Phase, live: LiveRun | None, paused: str, *, whole: bool) -> str:
     """``paused``: how far pausing is, in words. ``whole``: what has ended was measured to its end."""
+    if phase is Phase.STOPPING:
+        return translate("BenchmarkPhase", "Stopping; what was measured is kept")
     if live is None or phase is Phase.WAITING:
         return ""
     if phase is Phase.RUNNING:
@@ -29,8 +31,6 @@ def status_of(phase: Phase, live: LiveRun | None, paused: str, *, whole: bool) -
         return " · ".join(filter(None, (now, time_left(live.remaining_s))))
     if phase is Phase.PAUSED:
         return paused
-    if phase is Phase.STOPPING:
-        return translate("BenchmarkPhase", "Stopping; what was measured is kept")
     if whole:
         return translate("BenchmarkPhase", "Measured; stored in History")
     return translate("BenchmarkPhase", "Stopped; what was measured is in History")

@@ -17,6 +17,7 @@ from gui.widgets import units
 from gui.widgets.terms import explain
 from gui.wizard.pages.entries import Entry, label_of
 from gui.wizard.pages.measured_words import NOT_MEASURED, percent_spread, rate_words, ratio_spread, say
+from gui.wizard.pages.opening_words import opened_words
 
 ResultColumn = Column[ConfigurationResult]
 _ABSENT: object = QT_TRANSLATE_NOOP("Measured", "Not measured.")
@@ -34,7 +35,9 @@ def name_column(shown: Mapping[str, Entry]) -> ResultColumn:
     def name(result: ConfigurationResult) -> TextCell:
         label = label_of(result)
         entry = shown.get(label)
-        return TextCell(label, hue=entry.hue if entry else None, bold=True, tip=result.failure)
+        hue = entry.hue if entry else None
+        opened = opened_words(result.configuration)
+        return TextCell(label, second=opened, hue=hue, bold=True, tip=result.failure)
 
     return Column(say(QT_TRANSLATE_NOOP("Measured", "Configuration")), name, stretch=True)
 

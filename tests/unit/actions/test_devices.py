@@ -6,7 +6,7 @@ import pytest
 
 from backends.actions import devices
 from backends.actions.compare import Comparison
-from backends.actions.devices import check_device
+from backends.actions.devices import check_device, common_devices
 from backends.actions.keeping import setup_of
 from backends.domain.errors import BadInput, FrameworkUnavailable
 from backends.frameworks.base import Availability
@@ -73,3 +73,17 @@ def test_all_models_are_opened_on_it_and_the_run_keeps_it() -> None:
     comparison = Comparison(source(), artifact(original=True), (artifact(),), device="CUDA0")
     assert {one.load.device for one in comparison.configurations()} == {"CUDA0"}
     assert setup_of(comparison).device == "CUDA0"
+
+
+@pytest.mark.parametrize(
+    ("seen", "common"),
+    [
+        ([("CPU", "CUDA0", "CUDA1")], ("CPU", "CUDA0", "CUDA1")),
+        ([("CPU", "CUDA0"), ("CUDA", "CPU")], ("CPU", "CUDA")),
+        ([("CPU", "CUDA0"), ("CPU", "GPU.0", "NPU")], ("CPU",)),
+        ([("HTP emulator",), ("CPU",)], ("CPU",)),
+        ([], ("CPU",)),
+    ],
+)
+def test_only_what_all_of_them_see_is_offered(seen: list[tuple[str, ...]], common: tuple[str, ...]) -> None:
+    assert common_devices(seen) == common

@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from backends.domain.artifact import Configuration
+from backends.domain.artifact import Configuration, LoadOptions
 from backends.domain.preprocessing import Preprocessing
 from backends.domain.result import ConfigurationResult
 from backends.recommendation.ranking import recommend
-from backends.workflow.wizard import STEPS, Choice, Step, WizardState, done, following, missing, preceding
+from backends.workflow.wizard import (
+    STEPS,
+    Choice,
+    Opening,
+    Step,
+    WizardState,
+    done,
+    following,
+    missing,
+    preceding,
+)
 from tests.unit.recommendation.test_ranking import ALL, EVERYWHERE, RULES
 from tests.unit.samples import artifact, machine, source
 
@@ -98,3 +108,20 @@ def test_other_options_have_only_their_own_configuration_made_anew() -> None:
     assert changed.to_make == (first,)
     assert changed.with_options(first, {}).options == {}
     assert changed.with_source(None).options == {}
+
+
+def test_another_way_of_opening_forgets_what_was_measured_of_the_one_before() -> None:
+    state = finished()
+    opening = Opening(LoadOptions(threads=2), {None: {"repack": True}, Choice("mlx", "gone"): {"x": 1}})
+    changed = state.with_opening(opening)
+    assert (changed.results, changed.run_id) == ((), "")
+    assert (changed.artifacts, changed.original) == (state.artifacts, state.original)
+    assert changed.with_run("other").with_opening(opening).run_id == "other", "nothing has changed"
+    assert changed.with_source(None).opening == Opening()
+
+
+def test_ways_of_opening_in_the_command_lines_words() -> None:
+    first, second = Choice("llamacpp", "Q4_K_M"), Choice("openvino", "INT8")
+    opening = Opening(own={second: {"hint": "throughput"}, None: {"repack": True}})
+    assert opening.words((first, second)) == {"1:repack": True, "3:hint": "throughput"}
+    assert opening.words((second,)) == {"1:repack": True, "2:hint": "throughput"}

@@ -30,6 +30,7 @@ from backends.domain.result import RESUMABLE, RunRecord, Stage
 from backends.frameworks import registry
 from backends.frameworks.base import JobContext
 from backends.optimization.stress import STRESS_PLANS
+from backends.recommendation.ranking import Weights
 from backends.storage.history import History
 from backends.workflow.wizard import Choice
 
@@ -55,11 +56,12 @@ def choose(
     precision: str = "",
     target: str = "this",
     candidates: int = 1,
+    weights: Weights | None = None,
 ) -> tuple[Choice, ...]:
     """What is named; else what is recommended for this machine, the best of each framework first.
 
-    What needs calibration data is proposed only where there is some. Raises BadInput for names that are not
-    known, and where nothing can be recommended.
+    ``weights``: what matters in that. What needs calibration data is proposed only where there is some.
+    Raises BadInput for names that are not known, and where nothing can be recommended.
     """
     if framework:
         manifest = registry.manifest(framework)
@@ -68,7 +70,7 @@ def choose(
     if precision:
         raise BadInput(f"“{precision}” of which framework?", "Name it as well (--framework).")
     found = detect(job)
-    ranked = recommend_for(source, found.hardware, found.availability, target=target)
+    ranked = recommend_for(source, found.hardware, found.availability, weights, target)
     best: dict[str, Choice] = {}
     for one in ranked.candidates:
         if not one.emulated and (source.calibration is not None or not one.needs_calibration):

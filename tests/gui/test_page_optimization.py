@@ -7,16 +7,23 @@ from dataclasses import replace
 
 import pytest
 
+from backends.actions import devices
+from backends.actions import optimize as action
 from backends.domain.errors import BadInput
 from backends.domain.events import Progress
 from backends.domain.result import RunRecord, Stage
-from backends.frameworks.base import JobContext
+from backends.frameworks import registry
+from backends.frameworks.base import Availability, JobContext
+from backends.jobs.context import Context
+from backends.optimization.stress import STRESS_PLANS
 from backends.storage.history import History
 from backends.workflow.wizard import Choice
 from gui.app import Services
 from gui.charts.waterfall_chart import WaterfallChart
+from gui.wizard.pages.measuring import comparison_of
 from gui.wizard.pages.optimization import OptimizationPage
-from gui.wizard.pages.optimization_work import Ears, Wish, cut_off, falls
+from gui.wizard.pages.optimization_work import Ears, Wish, cut_off, falls, optimize
+from gui.wizard.pages.options_dialog import OptionsDialog
 from tests.gui.simulated import stored_run, wizard_state, work
 from tests.unit.reporting.made_up_stages import made_up_stages
 
@@ -95,13 +102,109 @@ def test_stages_appear_as_they_are_decided_and_then_gates_and_papers(make, qtbot
 def test_what_was_chosen_in_the_wizard_can_be_made(make, qtbot) -> None:
     fake = FakeOptimize()
     page = make(fake)
-    assert page.choice.count() == 4 and page.choice.currentData() is None
-    page.choice.setCurrentIndex(1)
+    choice = page.wishes.choice
+    assert choice.count() == 5 and choice.currentData() is None
+    choice.setCurrentIndex(1)
     page.apply()
     qtbot.waitUntil(lambda: not page.running)
-    assert fake.wishes[0].choice == Choice("llamacpp", "Q4_K_M")
+    assert fake.wishes[0].choices == (Choice("llamacpp", "Q4_K_M"),)
     assert fake.wishes[0].depth == "quick"
     qtbot.waitUntil(lambda: page.view.isVisible())
+
+
+def test_all_that_was_chosen_can_be_made(make, services: Services, qtbot) -> None:
+    page = make(FakeOptimize())
+    choice = page.wishes.choice
+    choice.setCurrentIndex(choice.count() - 1)
+    assert choice.currentText() == "All 3 that were chosen"
+    assert page.wishes.wish().choices == services.store.state.chosen
+    page.on_enter()
+    assert choice.choices == services.store.state.chosen, "what was taken stays taken"
+
+
+def test_the_rules_are_those_of_settings_where_nothing_else_is_set(make, services: Services) -> None:
+    services.settings.change(benchmark_depth="standard", benchmark_stress=False)
+    page = make(FakeOptimize())
+    wish = page.wishes.wish()
+    assert (wish.choices, wish.depth, wish.stress) == ((), "standard", False)
+    assert (wish.candidates, wish.device, wish.threads) == (1, "CPU", 0)
+    assert wish.weights == services.store.state.weights
+    assert not page.wishes.note.isVisible()
+
+
+def options_of(page: OptimizationPage) -> OptionsDialog:
+    page.wishes.options.click()
+    return page.findChildren(OptionsDialog)[-1]
+
+
+def test_other_rules_reach_the_run_and_stand_on_the_page(make, services: Services, qtbot) -> None:
+    fake = FakeOptimize()
+    page = make(fake)
+    dialog = options_of(page)
+    assert list(dialog.fields) == ["depth", "candidates", "threads", "stress_run"], "one device only is here"
+    dialog.fields["depth"].widget.setCurrentIndex(2)
+    dialog.fields["candidates"].widget.setText("2")
+    dialog.fields["threads"].widget.setText("3")
+    dialog.fields["stress_run"].widget.setCurrentIndex(0)
+    dialog.use.click()
+    said = "With depth thorough · candidates 2 · threads 3 · stress run off"
+    assert page.wishes.note.text() == said and page.wishes.note.isVisible()
+    page.start()
+    assert not page.wishes.isEnabled()
+    qtbot.waitUntil(lambda: page.view.isVisible() and not page.running)
+    wish = fake.wishes[0]
+    assert (wish.depth, wish.candidates, wish.threads, wish.stress) == ("thorough", 2, 3, False)
+    page.wishes.choice.setCurrentIndex(1)
+    assert "candidates" not in page.wishes.note.text(), "nothing is recommended where one is named"
+    assert page.wishes.wish().candidates == 1
+
+
+def test_a_device_is_offered_where_all_that_run_have_it(make, services: Services) -> None:
+    page = make(FakeOptimize())
+    seen = {"llamacpp": ("CPU", "CUDA0"), "onnxruntime": ("CPU", "CUDA")}
+    answers = {name: Availability(name, True, devices=names) for name, names in seen.items()}
+    services.store.update(replace(services.store.state, availability=answers))
+    dialog = options_of(page)
+    field = dialog.fields["device"]
+    assert [field.widget.itemText(index) for index in range(field.widget.count())] == ["CPU", "CUDA0"]
+    field.widget.setCurrentIndex(1)
+    dialog.use.click()
+    assert page.wishes.wish().device == "CUDA0"
+    page.wishes.choice.setCurrentIndex(3)
+    assert page.wishes.wish().device == "CPU", "the other framework calls it otherwise"
+    assert page.wishes.note.text() == ""
+
+
+def test_what_is_no_number_of_candidates_is_said_at_its_field(make) -> None:
+    dialog = options_of(make(FakeOptimize()))
+    dialog.fields["candidates"].widget.setText("99")
+    dialog.use.click()
+    assert dialog.isVisible()
+    most = len(registry.manifests())
+    words = f"The option “candidates” cannot be “99”. Give a whole number from 1 to {most}."
+    assert dialog.form.troubles["candidates"].text() == words
+    dialog.cancel.click()
+
+
+def test_the_wish_becomes_what_the_command_line_would_run(monkeypatch, services: Services) -> None:
+    ran: list[object] = []
+    asked: list[object] = []
+    choices = (Choice("llamacpp", "Q4_K_M"), Choice("openvino", "INT8"))
+    stressed = replace(comparison_of(work()), stress=STRESS_PLANS["quick"])
+    monkeypatch.setattr(action, "comparison_at", lambda depth, source, job: stressed)
+    monkeypatch.setattr(action, "optimize", lambda wanted, *_: ran.append(wanted))
+    monkeypatch.setattr(action, "choose", lambda source, job, *named, **how: (Choice(*named[:2]),))
+    monkeypatch.setattr(
+        devices, "check_device", lambda device, names, job: asked.append((device, set(names)))
+    )
+    wish = Wish(work().source, choices, "this", "quick", device="CUDA0", threads=3, stress=False)
+    ears = Ears(lambda run_id: None, lambda stage: None, lambda: None)
+    optimize(wish, Context(lambda event: None), services.history, ears)
+    (wanted,) = ran
+    assert wanted.choices == choices
+    made = wanted.comparison
+    assert (made.device, made.threads, made.stress) == ("CUDA0", 3, None)
+    assert asked == [("CUDA0", {"llamacpp", "openvino"})]
 
 
 def test_cancel_keeps_what_was_decided(make, qtbot) -> None:

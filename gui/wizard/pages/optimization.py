@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout
 
 from backends.domain.events import Event, Failed, Progress, Result
 from backends.domain.result import RunRecord, Stage
@@ -18,13 +17,12 @@ from backends.storage.history import History
 from gui.jobs.runner import Job, Terminal
 from gui.widgets.banner import EmptyState
 from gui.widgets.flow import CardGrid
-from gui.widgets.text import Role, label
 from gui.widgets.units import time_left
 from gui.wizard.page import Page
 from gui.wizard.pages import optimization_work as work
 from gui.wizard.pages.documents import RunDocuments
 from gui.wizard.pages.optimization_charts import StageCharts
-from gui.wizard.pages.optimization_choice import WhatToMake
+from gui.wizard.pages.optimization_choice import StageWishes
 from gui.wizard.pages.optimization_cut_off import CutOff
 from gui.wizard.pages.optimization_stages import StageCard
 from gui.wizard.pages.optimization_work import Ears, Wish
@@ -38,7 +36,6 @@ if TYPE_CHECKING:
 
 Optimize = Callable[[Wish, JobContext, History, Ears], RunRecord]
 CarryOn = Callable[[str, JobContext, History, Ears], RunRecord]
-DEPTHS = ("quick", "standard", "thorough")
 
 
 class OptimizationPage(Page):
@@ -78,7 +75,7 @@ class OptimizationPage(Page):
             self._model, self._run_id = name, ""
             self._begin()
         if not self.running:
-            self.choice.offer(self._services.store.state)
+            self.wishes.offer()
             self._look_for_cut_off()
         self._show()
 
@@ -97,16 +94,9 @@ class OptimizationPage(Page):
             self.turn.take(self._start)
 
     def _start(self) -> None:
-        source = self._services.store.state.source
-        if source is None or self.running:
+        wish = self.wishes.wish()
+        if wish is None or self.running:
             return
-        depth = self._services.settings.value.benchmark_depth
-        wish = Wish(
-            source,
-            self.choice.currentData(),
-            self._services.store.state.target,
-            depth if depth in DEPTHS else DEPTHS[0],
-        )
         self._launch(lambda job, ears: self._optimize(wish, job, self._services.history, ears))
 
     def resume(self) -> None:
@@ -207,11 +197,10 @@ class OptimizationPage(Page):
     def _show(self) -> None:
         has_model = bool(self._model)
         self.empty.setVisible(not has_model)
-        for widget in (self.intro, self.choice):
-            widget.setVisible(has_model)
+        self.wishes.setVisible(has_model)
         for card in self.cards.values():
             card.setVisible(has_model)
-        self.choice.setEnabled(not self.running)
+        self.wishes.setEnabled(not self.running)
         if self.running and self._undecided:
             self.cards[self._undecided[0]].run(self._now, self._left)
         self._show_state(has_model)
@@ -266,21 +255,14 @@ class OptimizationPage(Page):
         self.notice = CutOff(self._services.runner, self._services.history)
         self.notice.changed.connect(self._show)
         self.notice.failed.connect(self.show_error)
-        self.intro = label(self.tr("Make"), Role.MUTED)
-        self.choice = WhatToMake()
-        row = QHBoxLayout()
-        row.addWidget(self.intro)
-        row.addWidget(self.choice)
-        row.addStretch(1)
+        self.wishes = StageWishes(self._services)
         self.view, self.charts = ResultView(), StageCharts()
         self.documents = RunDocuments(self, self.view, self._services)
         self.documents.busy_changed.connect(self._show)
         for part in (self.view, self.charts):
             part.failed.connect(self.show_error)
-        for widget in (self.empty, self.notice, self.documents.notice):
+        for widget in (self.empty, self.notice, self.documents.notice, self.wishes, self.charts):
             self.add(widget)
-        self.add(row)
-        self.add(self.charts)
         stages = CardGrid(min_width=270, max_columns=len(Step))
         self.cards = {str(step): StageCard(step) for step in Step}
         for card in self.cards.values():

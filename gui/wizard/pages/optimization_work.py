@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from backends.domain.artifact import CPU
 from backends.domain.gate import Verdict
 from backends.domain.model import SourceModel
 from backends.domain.result import RESUMABLE, RunRecord, Stage
 from backends.frameworks.base import JobContext
 from backends.optimization.stages import Link, Outcome, Step, main_comparison, waterfall
+from backends.recommendation.ranking import Weights
 from backends.storage.history import History
 from backends.storage.paths import app_paths
 from backends.workflow.wizard import Choice
@@ -49,12 +51,20 @@ _OUTCOMES: Mapping[str, tuple[object, Tone]] = {
 
 @dataclass(frozen=True)
 class Wish:
-    """What the page starts. ``choice`` ``None``: what is recommended for this machine."""
+    """What the page starts. ``choices``: what to make; none: what is recommended, the best ``candidates``.
+
+    ``threads``: to begin with; 0: the physical cores. ``weights``: what matters where it is recommended.
+    """
 
     source: SourceModel
-    choice: Choice | None
+    choices: tuple[Choice, ...]
     target: str
     depth: str
+    candidates: int = 1
+    device: str = CPU
+    threads: int = 0
+    stress: bool = True
+    weights: Weights | None = None
 
 
 @dataclass(frozen=True)
@@ -69,13 +79,26 @@ class Ears:
 def optimize(wish: Wish, job: JobContext, history: History, ears: Ears) -> RunRecord:
     """Runs in the worker's thread, where the imports cost the window nothing."""
     from backends.actions import optimize as action
+    from backends.actions.devices import check_device
     from backends.actions.pipeline import Optimization
 
-    framework, precision = (wish.choice.framework, wish.choice.precision) if wish.choice else ("", "")
-    choices = action.choose(wish.source, job, framework, precision, wish.target)
-    comparison = action.comparison_at(wish.depth, wish.source, job)
+    choices = _choices(wish, job)
+    usual = action.comparison_at(wish.depth, wish.source, job)
+    check_device(wish.device, (usual.original.framework, *(one.framework for one in choices)), job)
+    stress = usual.stress if wish.stress else None
+    comparison = replace(usual, device=wish.device, threads=wish.threads, stress=stress)
     wanted = Optimization(comparison, choices, app_paths().artifacts, wish.depth)
     return action.optimize(wanted, job, history, ears.on_stage, ears.on_start, ears.gate)
+
+
+def _choices(wish: Wish, job: JobContext) -> tuple[Choice, ...]:
+    from backends.actions.optimize import choose
+
+    if not wish.choices:
+        return choose(wish.source, job, target=wish.target, candidates=wish.candidates, weights=wish.weights)
+    return tuple(
+        found for one in wish.choices for found in choose(wish.source, job, one.framework, one.precision)
+    )
 
 
 def carry_on(run_id: str, job: JobContext, history: History, ears: Ears) -> RunRecord:

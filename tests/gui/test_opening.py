@@ -195,6 +195,7 @@ def test_a_run_that_is_under_way_is_stopped_and_begun_anew(
     assert page.phase is Phase.STOPPING and services.store.state.run_id == ""
     assert page.state.status == "Stopping; what was measured is kept"
     assert page.turn.waiting
+    assert page.turn.sentence.text() == "What was begun here before has not ended yet."
     measured.go_on.set()
     qtbot.waitUntil(lambda: len(measured.works) == 2)
     measured.ended()

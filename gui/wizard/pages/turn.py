@@ -46,10 +46,12 @@ class Turn(NoticeBanner):
             begin()
             return
         self._begin, self._place = begin, other.place
+        mine = other.place == self.occupation.place
+        disturbing = self.tr("“{0}” is running: both would disturb each other.").format(other.what)
         self.show_notice(
-            self.tr("“{0}” is running: both would disturb each other.").format(other.what),
+            self.tr("What was begun here before has not ended yet.") if mine else disturbing,
             self.tr("This waits, and begins by itself once that has ended."),
-            self.tr("Go there") if other.place != self.occupation.place else "",
+            "" if mine else self.tr("Go there"),
         )
 
     def run(

@@ -30,6 +30,7 @@ from backends.frameworks.converters.base import OutputsRequest, Reference, Refer
 from backends.frameworks.samples import read_samples
 from backends.jobs.launcher import run_job
 from backends.jobs.spec import OUTPUTS, REFERENCE, JobSpec
+from backends.quality.drawn import TOKENS, no_longer
 from backends.quality.logits import with_logits
 from backends.quality.sameness import Likeness, of_logits, of_outputs, together
 from backends.quality.scoring import Logits
@@ -230,7 +231,10 @@ class _Check:
     @property
     def _specs(self) -> tuple[TensorSpec, ...]:
         """A Hugging Face folder does not tell what its model takes; the graph made of it does."""
-        return self.before.inputs or assess(self.made.path, self.job).profile.inputs
+        if self.before.inputs:
+            return self.before.inputs
+        specs = assess(self.made.path, self.job).profile.inputs
+        return no_longer(specs, self.before.context_length or TOKENS)
 
     def _sameness(
         self,

@@ -6,6 +6,7 @@ They time a model and hold two engines against each other; they say nothing of h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,18 @@ def open_sizes(inputs: Sequence[TensorSpec]) -> dict[str, int]:
             if is_open((size,)) and str(size) not in batch:
                 found.setdefault(str(size), _usual(spec, axis))
     return found
+
+
+def no_longer(inputs: Sequence[TensorSpec], tokens: int) -> tuple[TensorSpec, ...]:
+    """The same for a model that takes so many tokens at most: as many where that is less than usual."""
+    return tuple(
+        replace(spec, shape=(spec.shape[0], tokens)) if tokens < TOKENS and _is_open_text(spec) else spec
+        for spec in inputs
+    )
+
+
+def _is_open_text(spec: TensorSpec) -> bool:
+    return len(spec.shape) == 2 and is_open(spec.shape[1:]) and np.issubdtype(_type(spec), np.integer)
 
 
 def is_open(sizes: Sequence[int | str]) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.domain.errors import BadInput
+from backends.domain.errors import BadInput, JobFailed
 from backends.domain.events import Progress
 from backends.domain.preprocessing import PIXELS, PROCESSOR, image_shape
 from backends.frameworks.base import JobContext
@@ -69,8 +69,16 @@ def outputs(request: OutputsRequest, job: JobContext) -> Outputs:
     job.emit(Progress(None, "Running the source model"))
     with np.load(request.inputs, allow_pickle=False) as archive:
         tensors = {name: torch.from_numpy(archive[name]) for name in archive.files}
-    with torch.inference_mode():
-        answer = opened.model(**tensors)
+    try:
+        with torch.inference_mode():
+            answer = opened.model(**tensors)
+    except RAISED as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
+        raise JobFailed(
+            f"“{request.source.name}” answers nothing on fixed inputs: {reason}.",
+            "It may take other sizes than its files tell; export it to ONNX where it was made.",
+            str(error),
+        ) from error
     path = request.output / "outputs-source.npz"
     arrays: dict[str, Any] = {name: answer[name].float().numpy() for name in opened.outputs}
     np.savez(path, allow_pickle=False, **arrays)

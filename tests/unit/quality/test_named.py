@@ -129,3 +129,10 @@ def test_any_input_gets_what_its_shape_asks_for(drawn_specs: list[tuple[str, tup
                 assert found == size
             elif size not in drawn.UNNAMED:
                 assert seen.setdefault(size, found) == found
+
+
+def test_ids_are_no_longer_than_the_model_takes() -> None:
+    short = drawn.no_longer((IDS, MASK, WAVE, PHOTO), 24)
+    assert [spec.shape for spec in short] == [("batch", 24), ("batch", 24), WAVE.shape, PHOTO.shape]
+    assert drawn.draw(short[:2], samples=2)["ids"].shape == (2, 24)
+    assert drawn.no_longer((IDS,), drawn.TOKENS) == (IDS,), "as many as are usual stay open"

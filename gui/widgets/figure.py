@@ -57,9 +57,10 @@ class Figure(QWidget):
         value_font, unit_font, note_font = self._fonts()
         value, unit, note = self._metrics()
         baseline = value.ascent()
-        painter.setFont(value_font)
+        shown = self._fitting(value_font)
+        painter.setFont(shown)
         painter.setPen(theme().color("text"))
-        painter.drawText(0, baseline, _elided(value, self._value, self.width()))
+        painter.drawText(0, baseline, _elided(QFontMetrics(shown), self._value, self.width()))
         painter.setPen(theme().color("muted"))
         painter.setFont(unit_font)
         x = value.horizontalAdvance(self._value) + UNIT_GAP
@@ -72,6 +73,14 @@ class Figure(QWidget):
             self.heightForWidth(self.width()) - BELOW - note.descent(),
             _elided(note, self._interval, self.width()),
         )
+
+    def _fitting(self, font: QFont) -> QFont:
+        """Smaller where the value, such as a long name, would be cut off, and never below the text around."""
+        wanted = QFontMetrics(font).horizontalAdvance(self._value)
+        if wanted <= self.width():
+            return font
+        pixels = max(BODY_PX, FIGURE_PX * self.width() // wanted)
+        return sized(self.font(), pixels, QFont.Weight.Bold)
 
     def _unit_fits(self, width: int) -> bool:
         value, unit, _ = self._metrics()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from backends.actions.bench import DEPTHS
 from backends.actions.compare import CONTEXT
 from backends.actions.opening import load_words
-from backends.domain.artifact import CPU, LoadOptions, Option
+from backends.domain.artifact import CPU, Artifact, LoadOptions, Option
 from backends.domain.preprocessing import usual_scale
 from backends.domain.result import RunRecord, RunSetup, Stage
 from backends.optimization.gates import default_gates
@@ -34,12 +34,18 @@ def commands(record: RunRecord) -> tuple[str, ...]:
     opened.sort(key=lambda one: not one.artifact.original)  # a run that was stopped has others first
     if any(_is_apart(one.load, setup) for one in opened):
         return ()
-    words = ["edgewright", "bench", *(short_name(one.artifact) for one in opened)]
+    words = ["edgewright", "bench", *(_name(one.artifact) for one in opened)]
     words += [*_rules(setup), *(["--stress"] if setup.stress else [])]
     words += ["--questions", str(setup.task_limit)] if setup.task_limit else []
     words += ["--context", str(setup.context)] if setup.context != CONTEXT else []
     given = load_words([one.load.options for one in opened])
     return (shlex.join([*words, *_repeated("--load", (f"{n}={_spelled(v)}" for n, v in given.items()))]),)
+
+
+def _name(artifact: Artifact) -> str:
+    """A converted original by what it was converted from: whoever asks for that gets the same form again."""
+    converted = artifact.original and artifact.source != artifact.path
+    return artifact.source.name if converted else short_name(artifact)
 
 
 def _is_apart(load: LoadOptions, setup: RunSetup) -> bool:
@@ -60,7 +66,7 @@ def _spelled(value: Option) -> str:
 def _optimize_words(record: RunRecord, setup: RunSetup) -> list[str]:
     """The stages again, of everything that was tried in them."""
     original = record.stages[0].result or record.results[0]
-    words = ["edgewright", "optimize", short_name(original.configuration.artifact)]
+    words = ["edgewright", "optimize", _name(original.configuration.artifact)]
     for framework, precision in setup.choices or _best_choice(record.stages):
         words += ["--framework", framework, "--precision", precision]
     words += ["--calibration", setup.calibration.name] if setup.calibration else []

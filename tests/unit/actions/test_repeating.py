@@ -166,7 +166,8 @@ def test_figures_of_bytes_are_named_as_the_flags_take_them(
 
 
 def test_each_is_opened_again_in_its_own_way() -> None:
-    original = replace(artifact(original=True), path=Path("original.gguf"))
+    path = Path("original.gguf")
+    original = replace(artifact(original=True), path=path, source=path)
     made, other = artifact(), replace(artifact(), framework="openvino")
     ways = (
         LoadOptions(options={"repack": True, "mmap": False}),
@@ -180,6 +181,12 @@ def test_each_is_opened_again_in_its_own_way() -> None:
     assert sorted(parsed(record).load) == sorted(words)
     stopped = replace(record, results=record.results[::-1])
     assert parsed(stopped).artifact[0] == Path("original.gguf"), "also where it was stored last"
+
+
+def test_a_converted_original_is_asked_for_by_what_it_was_converted_from() -> None:
+    kept = replace(artifact(original=True), path=Path("cache/1f2e/model.onnx"), source=Path("models/mine"))
+    comparison = Comparison(source(), kept, (artifact(),))
+    assert parsed(record_of(comparison, setup_of(comparison))).artifact[0] == Path("mine")
 
 
 def test_what_the_windows_words_say_is_what_each_is_opened_with() -> None:

@@ -294,7 +294,7 @@ def test_pairs_are_those_of_the_benchmark_and_keep_their_flags() -> None:
 
 def test_the_command_names_no_folder_of_the_user() -> None:
     (command,) = commands(discreet(RECORD))
-    assert command.startswith("edgewright bench model.gguf made-up-llamacpp-q8_0")
+    assert command.startswith("edgewright bench made-up-f16.gguf made-up-llamacpp-q8_0")
     assert "--data tasks.jsonl --text eval.txt" in command and "/" not in command
 
 

@@ -84,7 +84,7 @@ def _content_size(cell: Cell, font: QFont, room: int) -> QSize:
             return QSize(BAR_WIDTH, BAR_HEIGHT + 4 + QFontMetrics(sized(font, NOTE_PX)).height())
         case LinkCell():
             metrics = QFontMetrics(sized(font, BODY_PX))
-            return QSize(metrics.horizontalAdvance(str(cell)), max(metrics.height(), CHIP_HEIGHT))
+            return QSize(metrics.horizontalAdvance(str(cell)) + 1, max(metrics.height(), CHIP_HEIGHT))
         case TextCell():
             return text_size(cell, font, room)
 

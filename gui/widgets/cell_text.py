@@ -39,7 +39,7 @@ def text_size(cell: TextCell, font: QFont, room: int) -> QSize:
     suffix = SUFFIX_GAP + _width(cell.suffix, _body(font)) if cell.suffix else 0
     width = _indent(cell) + _width(cell.text, first_font(cell, font)) + suffix
     second = _second_width(cell.second, sized(font, NOTE_PX))
-    return QSize(max(width, second) + 1, lay_out(cell, font, room).height)
+    return QSize(max(width, second) + 1, lay_out(cell, font, room).height)  # widths are rounded down
 
 
 def _second_width(text: str, small: QFont) -> int:

@@ -10,9 +10,10 @@ from PySide6.QtWidgets import QAbstractItemView
 
 from gui.models.cells import BarCell, ChipCell, LinkCell, TextCell, figure
 from gui.models.table import SORT_ROLE, Column, TableModel
-from gui.theme.fonts import NOTE_PX, sized
+from gui.theme.fonts import BODY_PX, NOTE_PX, sized
 from gui.theme.hues import Hue
 from gui.theme.tone import Tone
+from gui.widgets.cell_delegate import PAD_X
 from gui.widgets.cell_text import LEAST_SECOND, lay_out, text_size
 from gui.widgets.table import Table
 
@@ -157,3 +158,15 @@ def test_an_interval_of_large_numbers_is_not_cut_off(themed) -> None:
     assert text_size(TextCell("1", second=f"{interval} and more"), font, 500).width() > wanted
     sentence = "one two three four five six seven eight nine ten eleven"
     assert text_size(TextCell("x", second=sentence), font, 500).width() == LEAST_SECOND + 1
+
+
+def test_a_link_is_as_wide_as_its_words(qtbot) -> None:
+    """Advances are rounded: of some words in some fonts, one pixel less would cut off the last letters."""
+    model = TableModel([Column[Row]("", lambda row: LinkCell(row.name, "open"))])
+    table = Table(model)
+    qtbot.addWidget(table)
+    for words in ("Open", "Delete", "Make anew"):
+        model.set_rows([Row(words, 1.0)])
+        drawn = QFontMetrics(sized(table.font(), BODY_PX))
+        room = table.columnWidth(0) - 2 * PAD_X
+        assert drawn.elidedText(words, Qt.TextElideMode.ElideRight, room) == words

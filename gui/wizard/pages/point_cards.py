@@ -70,7 +70,8 @@ class GatesCard(StatusCard):
     def show_point(self, report: RunReport, point: Point) -> None:
         best = point.label == report.recommended
         self.set_title(self.tr("Recommended point") if best else self.tr("Chosen configuration"))
-        self.figure.set(point.label)
+        name, _, opened = point.label.partition(", ")  # what acceleration found stands after the precision
+        self.figure.set(name, interval=opened, tip=point.label)
         self.box.setCurrentIndex(self.box.findData(point.label))
         self.reason.setText(self._reason(report, point))
         self.reason.setVisible(bool(self.reason.text()))

@@ -16,7 +16,7 @@ from backends.reporting.trade import speed_gate, trade_chart
 from backends.reporting.waterfall import waterfall_chart
 
 _ROW = 30.0
-_LEFT = 176.0  # labels of configurations
+_LEFT = 200.0  # labels of configurations
 _RIGHT = 190.0  # figures in words
 _AXIS = 26.0
 
@@ -111,9 +111,13 @@ def _row_label(drawing: Drawing, label: str, y: float) -> None:
 
 
 def _row_figure(drawing: Drawing, y: float, figure: words.Figure) -> None:
-    drawing.text(WIDTH - _RIGHT + 14, y + 4, figure.main, palette()["text"], bold=True)
-    x = WIDTH - _RIGHT + 22 + text_width(figure.main, 12.5)
-    drawing.text(x, y + 4, figure.note, palette()["muted"], size=11)
+    """Figure and interval on one line, or one below the other where both are long."""
+    x = WIDTH - _RIGHT + 14
+    beside = x + 8 + text_width(figure.main)
+    fits = beside + text_width(figure.note, 11) <= WIDTH
+    drawing.text(x, y + 4 if fits else y - 2, figure.main, palette()["text"], bold=True)
+    place = (beside, y + 4) if fits else (x, y + 11)
+    drawing.text(*place, figure.note, palette()["muted"], size=11)
 
 
 def _whisker(drawing: Drawing, scale: Scale, value: Interval, y: float, color: str) -> None:

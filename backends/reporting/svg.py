@@ -12,7 +12,7 @@ from html import escape
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 SIZE = 12
 _Attributes = dict[str, str | float]
-_WIDTH_OF_LETTER = 0.56  # of the font size, on average; only used to keep labels apart
+_WIDTH_OF_LETTER = 0.64  # of the font size: the widest of the usual fonts, so that no label is cut off
 
 
 class Drawing:

@@ -25,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / "installers" / "constraints.txt"
 QT_PACKAGES = ("PySide6_Essentials", "pyqtgraph", "pytest-qt")
+HEADLESS_TESTS = ("tests/unit/cli", "tests/unit/jobs", "tests/fault")  # those that start programs
 ALONE = ("tokenizers",)  # asks for a client of the Hub, which nothing here uses and which brings nine more
 TEST_HOME = ROOT / ".test-home"  # what tests use in place of the user's own folders
 ALL_FRAMEWORKS = "EDGEWRIGHT_ALL_FRAMEWORKS"  # set in CI: a framework that is missing is a failure
@@ -58,7 +59,7 @@ def main(arguments: list[str]) -> int:
     install_system_packages()
     if command == "headless":
         python = environment(ROOT / ".venv-headless", extra="dev", without=QT_PACKAGES)
-        return run_tests(python, ["-m", "not slow", "tests/unit", "tests/fault", *arguments[1:]])
+        return run_tests(python, ["-m", "not slow", *HEADLESS_TESTS, *arguments[1:]])
     python = environment(ROOT / ".venv", extra="" if command == "run" else "dev")
     if command in ("test", "frameworks"):
         install_frameworks(python)

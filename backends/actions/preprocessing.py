@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backends.domain.errors import BadInput
 from backends.domain.model import SourceModel
-from backends.domain.preprocessing import Preprocessing
+from backends.domain.preprocessing import Preprocessing, usual_scale
 from backends.quality.data import preprocessing_for, read_images
 
 
@@ -55,9 +55,14 @@ def _told(known: Preprocessing | None, asked: Asked) -> Preprocessing | None:
     """What lies beside the model, with what is said of its figures; of another size, all is resized."""
     if known is None:
         return None
-    shorter_side = 0 if asked.size else known.shorter_side
+    scale = usual_scale(known.dtype)  # at which mean and standard deviation are asked for
+    mean, std = (tuple(value * scale / known.scale for value in own) for own in (known.mean, known.std))
     return replace(
-        known, mean=asked.mean or known.mean, std=asked.std or known.std, shorter_side=shorter_side
+        known,
+        scale=scale,
+        mean=asked.mean or mean,
+        std=asked.std or std,
+        shorter_side=0 if asked.size else known.shorter_side,
     )
 
 

@@ -79,7 +79,7 @@ def measure(
     """pp and tg, each after one unmeasured pass, as llama-bench does without ``--no-warmup``.
 
     ``idle_s`` stands for its ``--delay``. The session must honour ``TokenWorkload.sampling``. For a
-    comparison with the program itself call this with one repetition, in turns with it.
+    comparison with the program itself call this in turns with it, each turn in a fresh process.
     """
     bos_id = handle.engine.bos_id
     tests = (

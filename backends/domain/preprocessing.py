@@ -80,7 +80,7 @@ def image_shape(config: Mapping[str, Any], processor: Mapping[str, Any] | None) 
     """(channels, height, width) that a Hugging Face model is made for, as far as its files tell."""
     channels = config.get("num_channels")
     try:
-        size = _square(config.get("image_size"))
+        size = _pair(config.get("image_size"))
     except (TypeError, ValueError, OverflowError):
         size = None
     told = told_by(processor) if processor and size is None else None
@@ -93,16 +93,16 @@ def _size(processor: Mapping[str, Any]) -> tuple[int, int, int] | None:
     size = processor.get("size")
     edge = size.get("shortest_edge") if isinstance(size, Mapping) else size
     if processor.get("do_center_crop"):
-        cut = _square(processor.get("crop_size"))
+        cut = _pair(processor.get("crop_size"))
         return (*cut, int(edge or max(cut))) if cut else None
     share = processor.get("crop_pct")
     if edge is not None and share is not None and int(edge) < _WHOLE_FROM_PIXELS:
         return int(edge), int(edge), int(int(edge) / float(share))
-    whole = _square(size if edge is None else edge)
+    whole = _pair(size if edge is None else edge)
     return (*whole, 0) if whole else None
 
 
-def _square(size: Any) -> tuple[int, int] | None:
+def _pair(size: Any) -> tuple[int, int] | None:
     if isinstance(size, Mapping):
         return (int(size["height"]), int(size["width"])) if {"height", "width"} <= size.keys() else None
     if isinstance(size, list):

@@ -21,7 +21,7 @@ from backends.domain.events import Progress
 from backends.domain.preprocessing import PIXELS, PROCESSOR, image_shape
 from backends.frameworks.base import JobContext
 from backends.frameworks.converters.base import Outputs, OutputsRequest
-from backends.frameworks.converters.reference import RAISED, refusal
+from backends.frameworks.converters.reference import RAISED, reason_of, refusal
 from backends.frameworks.converters.running import OFFLINE
 from backends.frameworks.generation import physical_cores
 
@@ -73,9 +73,8 @@ def outputs(request: OutputsRequest, job: JobContext) -> Outputs:
         with torch.inference_mode():
             answer = opened.model(**tensors)
     except RAISED as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
         raise JobFailed(
-            f"“{request.source.name}” answers nothing on fixed inputs: {reason}.",
+            f"“{request.source.name}” answers nothing on fixed inputs: {reason_of(error)}.",
             "It may take other sizes than its files tell; export it to ONNX where it was made.",
             str(error),
         ) from error

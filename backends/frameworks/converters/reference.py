@@ -78,14 +78,18 @@ def _model(source: Path, torch: Any, transformers: Any) -> Any:
     return model.eval()
 
 
+def reason_of(error: Exception) -> str:
+    """The first line of what a library says, to stand within a sentence."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
+
+
 def refusal(source: Path, error: Exception) -> BadInput | JobFailed:
     """What the library says, in a sentence: it raises whatever came up where it does not know a model."""
     found = explain("Transformers", 1, f"{type(error).__name__}: {error}")
     if isinstance(found, BadInput):
         return found
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
     return JobFailed(
-        f"Transformers cannot load “{source}”: {reason}.",
+        f"Transformers cannot load “{source}”: {reason_of(error)}.",
         "Without it a conversion has nothing to be held against; download it again, or choose another model.",
         str(error),
     )

@@ -98,3 +98,17 @@ def test_a_search_judges_by_images_as_they_were_prepared(source: SourceModel, tm
     path, _ = olive._samples(own, tmp_path / "labelled.npz", tmp_path, Context(lambda event: None))
     with np.load(path) as arrays:
         np.testing.assert_allclose(arrays["images"][0, :, 0, 0], [2.5, 3.0, 0.7 / 0.3], rtol=1e-6)
+
+
+def test_what_is_asked_goes_before_what_lies_beside_the_model_at_one_scale(
+    source: SourceModel, images: Path
+) -> None:
+    """Flags are for pixels of 0 to 1; this processor's own figures are for bytes."""
+    beside = Preprocessing(6, 8, 3, scale=1.0, mean=(51.0,), std=(102.0,), shorter_side=9)
+    known = replace(source, preprocessing=beside)
+    found = preprocessing_of(known, Asked(mean=(0.5,)), images)
+    assert found is not None and (found.scale, found.mean, found.shorter_side) == (1 / 255, (0.5,), 9)
+    assert found.std == pytest.approx((0.4,))
+    resized = preprocessing_of(known, Asked(size=(5, 5)), images)
+    assert resized is not None and (resized.height, resized.shorter_side) == (5, 0)
+    assert resized.mean == pytest.approx((0.2,))

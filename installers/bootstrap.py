@@ -20,12 +20,16 @@ import subprocess
 import sys
 import tomllib
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / "installers" / "constraints.txt"
 QT_PACKAGES = ("PySide6_Essentials", "pyqtgraph", "pytest-qt")
 HEADLESS_TESTS = ("tests/unit/cli", "tests/unit/jobs", "tests/fault")  # those that start programs
+# Two files at a time, because most tests wait for a child that loads a library; the long ones come first, as
+# they are collected. What measures is disturbed, and says so.
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 ALONE = ("tokenizers",)  # asks for a client of the Hub, which nothing here uses and which brings nine more
 TEST_HOME = ROOT / ".test-home"  # what tests use in place of the user's own folders
 ALL_FRAMEWORKS = "EDGEWRIGHT_ALL_FRAMEWORKS"  # set in CI: a framework that is missing is a failure
@@ -64,7 +68,7 @@ def main(arguments: list[str]) -> int:
     if command in ("test", "frameworks"):
         install_frameworks(python)
     if command == "test":
-        return run_tests(python, arguments[1:])
+        return run_tests(python, arguments[1:] or SIDE_BY_SIDE)
     if command == "run":
         return subprocess.call([python, "-m", "gui", *arguments[1:]], cwd=ROOT)
     return 0
@@ -74,7 +78,7 @@ def say(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def run_tests(python: Path, arguments: list[str]) -> int:
+def run_tests(python: Path, arguments: Sequence[str]) -> int:
     return subprocess.call([python, "-m", "pytest", *arguments], cwd=ROOT, env=test_variables())
 
 

@@ -12,6 +12,8 @@ from gui.charts.line_chart import LineChart
 from gui.theme.theme import theme
 
 HALF_A_PAIR = 0.5
+ABOVE_POINTS = 20
+THIN = 0.7  # the label's ground: points behind it stay in sight
 NEAR = 0.35  # of a pair: where the pointer is at a look
 
 
@@ -28,6 +30,7 @@ class PairChart(LineChart):
         super().__init__(name, "×", x_unit="", parent=parent)
         self._gate_line = pg.InfiniteLine(gate, angle=0)
         self._gate_label = pg.TextItem(anchor=(0, 1))
+        self._gate_label.setZValue(ABOVE_POINTS)
         self._look_lines = [pg.InfiniteLine(look, angle=90) for look in looks]
         self.plot.addItem(self._gate_line)  # counts for the range: the line must be in sight
         for item in (self._gate_label, *self._look_lines):
@@ -45,6 +48,9 @@ class PairChart(LineChart):
             line.setPen(pg.mkPen(theme().colors.line, width=1.5))
         text = QCoreApplication.translate("Charts", "gate, {0}×").format(f"{self._gate:g}")
         self._gate_label.setText(text, color=theme().color("text"))
+        ground = theme().color("surface")
+        ground.setAlphaF(THIN)
+        self._gate_label.fill = pg.mkBrush(ground)
         self._place_label()
 
     def csv_rows(self) -> list[list[object]]:

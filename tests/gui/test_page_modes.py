@@ -78,6 +78,10 @@ def open_page(services: Services, qtbot):
     return make
 
 
+def actions(page: ModesPage) -> list[str]:
+    return [action.text() for action in page.state.actions]
+
+
 def steps(page: ModesPage) -> list[list[str]]:
     return [[str(page.steps.cell(row, column)) for column in range(3)] for row in range(4)]
 
@@ -87,7 +91,7 @@ def test_threads_are_swept_and_the_best_is_recommended(open_page, qtbot) -> None
     page = open_page(fake)
     page.artifact.setCurrentIndex(1)
     assert not page.apply()
-    assert page.state.busy and [action.text() for action in page.state.actions] == ["Stop"]
+    assert page.state.busy and actions(page) == ["Pause", "Stop"]
     qtbot.waitUntil(lambda: page.result.isVisible() and not page.state.busy)
     assert fake.wishes[0].mode == "threads" and fake.wishes[0].artifact.precision == "Q4_K_M"
     assert page.sentence.text().startswith("threads = 4: +2")
@@ -131,6 +135,47 @@ def test_it_can_be_stopped_and_says_what_fails(open_page, qtbot) -> None:
     page.apply()
     qtbot.waitUntil(page.banner.isVisible)
     assert page.banner.sentence.text() == "No step could be measured."
+
+
+def test_a_sweep_waits_while_it_is_paused(open_page, qtbot) -> None:
+    fake = Fake()
+    page = open_page(fake)
+    fake.go_on.clear()
+    page.apply()
+    page.pausing.pause()
+    assert actions(page) == ["Go on", "Stop"]
+    assert page.state.status == "Pausing; what is in hand is finished first"
+    fake.go_on.set()
+    qtbot.waitUntil(lambda: page.state.status == "Paused")
+    assert page.state.busy and not page.result.isVisible()
+    page.pausing.resume()
+    qtbot.waitUntil(page.result.isVisible)
+    assert not page.state.busy and page.state.status == ""
+
+
+def test_a_paused_sweep_can_be_stopped(open_page, qtbot) -> None:
+    fake = Fake()
+    page = open_page(fake)
+    fake.go_on.clear()
+    page.apply()
+    page.pausing.pause()
+    fake.go_on.set()
+    qtbot.waitUntil(lambda: page.state.status == "Paused")
+    page.stop()
+    qtbot.waitUntil(lambda: not page.state.busy)
+    assert not page.result.isVisible() and not page.banner.isVisible()
+
+
+def test_what_runs_without_a_break_has_no_pause(open_page, qtbot) -> None:
+    fake = Fake()
+    page = open_page(fake)
+    page.mode.setCurrentIndex(page.mode.findData("sustained"))
+    fake.go_on.clear()
+    page.apply()
+    assert actions(page) == ["Stop"]
+    page.stop()
+    fake.go_on.set()
+    qtbot.waitUntil(lambda: not page.state.busy)
 
 
 def test_each_kind_of_model_has_its_own(open_page, services: Services) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QMessageBox
 
 from backends.domain.events import Failed
 from backends.storage.paths import app_paths
@@ -13,6 +15,7 @@ from gui.app import Services
 from gui.theme.theme import theme
 from gui.wizard.pages.folders import open_folder
 from gui.wizard.pages.settings import SettingsPage
+from tests.gui.simulated import LANGUAGE, wizard_state, work
 
 
 @pytest.fixture
@@ -91,19 +94,56 @@ def test_folders_open_where_there_is_one(tmp_path: Path, monkeypatch) -> None:
     assert [Path(url.toLocalFile()) for url in opened] == [tmp_path]
 
 
-def test_what_was_made_takes_is_said(services: Services, page: SettingsPage, qtbot) -> None:
-    qtbot.waitUntil(lambda: page.kept.text() != "")
-    assert "take 0\xa0B; 0\xa0B of it is needed by nobody." in page.kept.text()
+def unneeded(size_bytes: int = 2_000_000) -> Path:
+    """Something made that is in no run."""
     folder = app_paths().artifacts / "tiny"
     folder.mkdir(parents=True)
-    (folder / "model.gguf").write_bytes(bytes(2_000_000))
+    (folder / "model.gguf").write_bytes(bytes(size_bytes))
+    return folder
+
+
+def test_what_was_made_takes_is_said(page: SettingsPage, qtbot) -> None:
+    card = page.folders
+    qtbot.waitUntil(lambda: card.kept.text() != "")
+    assert "take 0\xa0B; 0\xa0B of it is needed by nobody." in card.kept.text()
+    assert not card.clear.isVisible()
+    unneeded()
     page.on_enter()
-    qtbot.waitUntil(lambda: "2.00\xa0MB" in page.kept.text())
-    assert "edgewright clean --all" in page.kept.text()
+    qtbot.waitUntil(lambda: "2.00\xa0MB" in card.kept.text())
+    assert card.clear.isVisible()
+
+
+def test_what_nobody_needs_is_cleared_away_once_confirmed(page: SettingsPage, qtbot, monkeypatch) -> None:
+    folder, card = unneeded(), page.folders
+    page.on_enter()
+    qtbot.waitUntil(card.clear.isVisible)
+    said: list[str] = []
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+
+    def answer(_parent: object, _title: str, question: str) -> QMessageBox.StandardButton:
+        said.append(question)
+        return answers.pop(0)
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    card.clear.click()
+    assert "2.00\xa0MB" in said[0] and folder.is_dir()
+    card.clear.click()
+    qtbot.waitUntil(lambda: "take 0\xa0B" in card.kept.text())
+    assert not folder.exists() and not card.clear.isVisible()
+
+
+def test_what_the_wizard_has_in_hand_stays(page: SettingsPage, services: Services, qtbot) -> None:
+    folder, card = unneeded(), page.folders
+    state = wizard_state(work(LANGUAGE))
+    (choice, made), *_ = state.artifacts.items()
+    services.store.update(replace(state, artifacts={choice: replace(made, path=folder / "model.gguf")}))
+    card.clear_away()
+    qtbot.waitUntil(lambda: "2.00\xa0MB" in card.kept.text())
+    assert folder.is_dir() and not card.clear.isVisible()
 
 
 def test_what_cannot_be_counted_is_not_said(page: SettingsPage, qtbot) -> None:
-    qtbot.waitUntil(lambda: page.kept.text() != "")
-    before = page.kept.text()
-    page._show_kept(Failed("No."))
-    assert page.kept.text() == before
+    qtbot.waitUntil(lambda: page.folders.kept.text() != "")
+    before = page.folders.kept.text()
+    page.folders.show_kept(Failed("No."))
+    assert page.folders.kept.text() == before

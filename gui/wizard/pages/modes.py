@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QCoreApplication
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QComboBox, QHBoxLayout
 
 from backends.domain.artifact import Artifact
 from backends.domain.events import Event, Failed, Progress, Result
 from backends.frameworks.base import JobContext
+from backends.jobs.pausing import Pausable
 from backends.storage.history import DocumentSummary, History
 from gui.charts.step_chart import StepChart
 from gui.jobs.runner import Job, Terminal
@@ -28,7 +30,8 @@ from gui.widgets.text import Role, label
 from gui.wizard.page import Page
 from gui.wizard.pages import mode_work as work
 from gui.wizard.pages.measured_words import NOT_MEASURED
-from gui.wizard.pages.mode_work import Shown, StepRow, Wish
+from gui.wizard.pages.mode_work import SUSTAINED, Shown, StepRow, Wish
+from gui.wizard.pages.pausing import Pausing
 from gui.wizard.pages.point_cards import local_time
 from gui.wizard.pages.saving import ChartCard
 from gui.wizard.pages.turn import Turn
@@ -48,9 +51,14 @@ class ModesPage(Page):
         super().__init__(QCoreApplication.translate("Modes", "Sweeps"))
         self._services, self._measure = services, measure
         self._job: Job | None = None
+        self._said: tuple[str, float | None] = ("", None)
         self.turn = Turn(self, services.runner, "modes")
+        self.pausing = Pausing(self)
+        self.pausing.changed.connect(self._show_state)
         self.chart_card: ChartCard | None = None
         self._lay_out()
+        self._pause = self.make_action(self.tr("Pause"), self.pausing.pause)
+        self._carry = self.make_action(self.tr("Go on"), self.pausing.resume)
         self._stop = self.make_action(self.tr("Stop"), self.stop, danger=True)
         self._show_state()
 
@@ -75,15 +83,20 @@ class ModesPage(Page):
             return
         self.clear_error()
         wish = Wish(artifact, self.mode.currentData(), source.profile.context_length)
-        history = self._services.history
-        self._job = self.turn.run(lambda job: self._measure(wish, job, history), self._end, self._hear)
-        self.set_state(status=self.tr("Starting"), fraction=None)
+        history, gate = self._services.history, self.pausing.begin()
+
+        def measure(job: JobContext) -> dict[str, Any]:
+            return self._measure(wish, Pausable(job, lambda: gate.wait(job)), history)
+
+        self._job = self.turn.run(measure, self._end, self._hear)
+        self._said = (self.tr("Starting"), None)
         self._show_state()
 
     def _hear(self, events: list[Event]) -> None:
         progress = [event for event in events if isinstance(event, Progress)]
         if progress and self._job is not None:
-            self.set_state(status=progress[-1].what, fraction=progress[-1].fraction)
+            self._said = (progress[-1].what, progress[-1].fraction)
+            self._show_state()
 
     def _end(self, terminal: Terminal) -> None:
         self._job = None
@@ -167,15 +180,23 @@ class ModesPage(Page):
         for box in (self.artifact, self.mode):
             box.setEnabled(not running)
         offered = self.artifact.currentData() is not None
+        status, fraction = self._said if running else ("", None)
         self.set_state(
+            status=self.pausing.words or status if running else "",
+            fraction=fraction,
             primary=self.tr("Measure") if offered else "",
             can_continue=offered and not running,
             busy=running,
             progress=running,
             back=False,
-            actions=(self._stop,) if running else (),
-            **({} if running else {"status": "", "fraction": None}),
+            actions=self._actions() if running else (),
         )
+
+    def _actions(self) -> tuple[QAction, ...]:
+        """What shows how speed changes without a break cannot have one."""
+        if self.mode.currentData() == SUSTAINED:
+            return (self._stop,)
+        return (self._carry if self.pausing.paused else self._pause, self._stop)
 
     def _lay_out(self) -> None:
         what = self.tr("One thing changed in steps, all else kept. Advice for this machine, no claim.")

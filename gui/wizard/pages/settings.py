@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QDoubleSpinBox, QGridLayout, QPushButton, QRadioButton
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QDoubleSpinBox, QGridLayout, QRadioButton
 
-from backends.actions.cleaning import Kept, kept
 from backends.benchmarking.protocol import STANDARD
-from backends.domain.events import Result
 from backends.domain.gate import Gate
 from backends.optimization.gates import default_gates, known_thresholds
-from backends.storage.history import History
-from backends.storage.paths import app_paths
-from gui.jobs.runner import Terminal
 from gui.theme.theme import Scheme
 from gui.widgets.card import Card
 from gui.widgets.flow import CardGrid
 from gui.widgets.terms import explain
 from gui.widgets.text import Role, label
-from gui.widgets.units import size
 from gui.wizard.page import Page
-from gui.wizard.pages.folders import open_folder
 from gui.wizard.pages.measured_words import COUNTS, PARTS, gate_name
 from gui.wizard.pages.settings_energy import EnergyCard
+from gui.wizard.pages.settings_folders import FoldersCard
 
 if TYPE_CHECKING:
     from gui.app import Services
@@ -40,7 +33,6 @@ class SettingsPage(Page):
         self.header.set_text(self.title, self.tr("Changes count at once and are kept on this computer."))
         grid = CardGrid(min_width=400, max_columns=2)
         self.boxes: dict[str, QDoubleSpinBox] = {}
-        self.kept = label("", Role.NOTE, wrap=True)
         self.schemes = self._choices(
             (
                 (Scheme.SYSTEM.value, self.tr("As the system"), ""),
@@ -49,8 +41,8 @@ class SettingsPage(Page):
             )
         )
         self.depths = self._choices(self._depth_texts())
-        self.energy = EnergyCard(services)
-        for card in (self._appearance(), self._depth(), self.energy, self._gates(), self._folders()):
+        self.energy, self.folders = EnergyCard(services), FoldersCard(services)
+        for card in (self._appearance(), self._depth(), self.energy, self._gates(), self.folders):
             grid.addWidget(card)
         self.add(grid)
         self.end()
@@ -59,7 +51,7 @@ class SettingsPage(Page):
 
     def on_enter(self) -> None:
         self._read()
-        self._services.runner.start(_kept, self._show_kept)
+        self.folders.read()
 
     def reset_gates(self) -> None:
         self._services.settings.change(gate_thresholds={})
@@ -164,43 +156,6 @@ class SettingsPage(Page):
         usual = f"{gate.threshold:g}×" if gate.name in PARTS else f"{gate.threshold:.0%}"
         return self.tr("As it came: {0}").format(usual)
 
-    def _folders(self) -> Card:
-        paths = app_paths()
-        places = {
-            self.tr("History and settings"): paths.data,
-            self.tr("Models made here"): paths.artifacts,
-            self.tr("Frameworks"): paths.environments,
-            self.tr("Cache"): paths.cache,
-        }
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(16)
-        grid.setColumnStretch(1, 1)
-        for row, (name, path) in enumerate(places.items()):
-            grid.addWidget(label(name, Role.MUTED), row, 0, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(label(str(path), wrap=True), row, 1)
-            grid.addWidget(self._opener(name, path), row, 2, Qt.AlignmentFlag.AlignTop)
-        note = self.tr("Set EDGEWRIGHT_HOME before starting to keep everything in one other folder.")
-        card = Card(self.tr("Folders")).add(grid).add(self.kept)
-        return card.add(label(note, Role.NOTE, wrap=True)).end()
-
-    def _show_kept(self, terminal: Terminal) -> None:
-        """What was made and downloaded takes. Where it cannot be counted, nothing is said."""
-        if not isinstance(terminal, Result):
-            return
-        things: tuple[Kept, ...] = terminal.payload
-        total, free = (sum(one.size_bytes for one in chosen) for chosen in (things, _unneeded(things)))
-        text = self.tr("Models made, converted and downloaded take {0}; {1} of it is needed by nobody.")
-        clear = self.tr("In a terminal, “edgewright clean --all” clears that away.")
-        self.kept.setText(f"{text.format(size(total), size(free))} {clear if free else ''}".strip())
-
-    def _opener(self, name: str, path: Path) -> QPushButton:
-        link = QPushButton(self.tr("open"))
-        link.setProperty("role", "link")
-        link.setCursor(Qt.CursorShape.PointingHandCursor)
-        link.setAccessibleName(self.tr("Open the folder: {0}").format(name))
-        link.clicked.connect(lambda: open_folder(path))
-        return link
-
     def _choose_theme(self, name: str) -> None:
         self._services.settings.change(theme=name)
         self._services.theme.choose(Scheme(name))
@@ -215,15 +170,6 @@ class SettingsPage(Page):
             del thresholds[gate.name]
         self._services.settings.change(gate_thresholds=thresholds)
         self._defaults.setEnabled(bool(thresholds))
-
-
-def _kept(_job: object) -> tuple[Kept, ...]:
-    paths = app_paths()
-    return kept(paths, History(paths.history))
-
-
-def _unneeded(things: tuple[Kept, ...]) -> tuple[Kept, ...]:
-    return tuple(one for one in things if not one.needed)
 
 
 def _factor(gate: Gate) -> float:

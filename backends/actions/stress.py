@@ -190,7 +190,7 @@ class _Stress:
         return len(self.peaks) < MOST_WINDOWS * self.plan.loads and self._growth().passed is not True
 
     def _growth(self) -> Finding:
-        return growth_finding(self.peaks[-self.plan.loads :], len(self.peaks))
+        return growth_finding(self.peaks, self.plan.loads)
 
     def _reload(self, engine: RemoteEngine, answers: list[tuple[Answer, Answer]]) -> None:
         self.job.check_cancelled()

@@ -80,25 +80,35 @@ def growth(peaks_bytes: Sequence[int]) -> Interval | None:
     )
 
 
-def growth_finding(peaks_bytes: Sequence[int], total: int = 0) -> Finding:
-    """Fails only where the whole interval lies above the limit.
+def growth_finding(peaks_bytes: Sequence[int], window: int) -> Finding:
+    """Of all loads in turn, the last ``window`` are judged.
 
-    ``peaks_bytes`` are the last of ``total`` loads.
+    Fails only where their whole interval lies above the limit, and the loads before them, so many at a time,
+    grew as well: a leak goes on, while an allocator that takes more once may do so at any load.
     """
-    slope = growth(peaks_bytes)
+    last, earlier = peaks_bytes[-window:], _windows(peaks_bytes[:-window], window)
+    slope = growth(last)
     if slope is None:
-        text = f"{len(peaks_bytes)} loads are too few to tell whether memory grows; it takes {FEWEST_LOADS}."
+        text = f"{len(last)} loads are too few to tell whether memory grows; it takes {FEWEST_LOADS}."
         return Finding(MEMORY_GROWTH, None, text)
-    limit = max(LEAST_GROWTH_BYTES, GROWTH_SHARE * float(np.median(peaks_bytes)))
-    verdict = Gate(MEMORY_GROWTH, limit, at_least=False, unit="bytes").judge(slope)
-    low, high = min(peaks_bytes), max(peaks_bytes)
-    count = f"the last {len(peaks_bytes)} of {total}" if total > len(peaks_bytes) else f"{len(peaks_bytes)}"
+    limit = max(LEAST_GROWTH_BYTES, GROWTH_SHARE * float(np.median(last)))
+    passed = _PASSED[Gate(MEMORY_GROWTH, limit, at_least=False, unit="bytes").judge(slope)]
+    count = f"the last {len(last)} of {len(peaks_bytes)}" if len(peaks_bytes) > len(last) else f"{len(last)}"
     text = (
-        f"Peak memory over {count} loads in one process: {_mib(low)} to {_mib(high)} MiB, a trend "
+        f"Peak memory over {count} loads in one process: {_mib(min(last))} to {_mib(max(last))} MiB, a trend "
         f"of {_mib(slope.estimate)} ({_mib(slope.low)} to {_mib(slope.high)}) MiB a load; more than "
         f"{_mib(limit)} counts as growing."
     )
-    return Finding(MEMORY_GROWTH, _PASSED[verdict], text)
+    if passed is False and any(one.estimate <= limit for one in earlier):
+        return Finding(MEMORY_GROWTH, None, f"{text} The loads before them did not all grow, as a leak does.")
+    return Finding(MEMORY_GROWTH, passed, text)
+
+
+def _windows(peaks_bytes: Sequence[int], window: int) -> tuple[Interval, ...]:
+    """The trend of so many loads at a time, the last ones first; of fewer there is none."""
+    starts = range(len(peaks_bytes) - window, -1, -window)
+    trends = (growth(peaks_bytes[start : start + window]) for start in starts)
+    return tuple(trend for trend in trends if trend is not None)
 
 
 _PASSED = {Verdict.PASS: True, Verdict.FAIL: False, Verdict.INCONCLUSIVE: None}

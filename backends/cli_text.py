@@ -110,6 +110,7 @@ def _start_up_row(found: StartUp | None) -> dict[str, Any]:
         "warm_load_s": found.warm_load_s if found else None,
         "first_token_s": found.first_token_s if found else None,
         "ttft_user_s": found.ttft_user_s if found else None,
+        "ttft_user_templated": found.templated if found and found.ttft_user_s is not None else None,
     }
 
 

@@ -19,6 +19,7 @@ from backends.actions.engines import opener
 from backends.actions.keeping import known_preprocessing, model_hashes, this_machine
 from backends.actions.material import Material, prepare_material, sample_plan
 from backends.actions.modes import real_sampler
+from backends.assessment.chat import chat_template
 from backends.benchmarking.bench import Surface
 from backends.benchmarking.clock import RealClock
 from backends.benchmarking.grid import grid_of
@@ -111,6 +112,11 @@ class Measuring:
         self._runtime_bytes = engine.engine.baseline_bytes
         return found
 
+    @cached_property
+    def chat(self) -> str:
+        """The original's chat template, where it answers text."""
+        return chat_template(self.original.artifact.path) if self.material.prompt else ""
+
     def plan(self, original: Configuration, candidates: Sequence[Configuration]) -> Plan:
         work = self.material.work
         free_bytes = this_machine().memory.available_bytes.value
@@ -124,6 +130,7 @@ class Measuring:
             lack=room.lack(original, candidates),
             start_up=True,
             text=self.material.prompt,
+            chat=self.chat,
         )
 
     def surface(

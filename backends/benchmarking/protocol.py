@@ -68,6 +68,7 @@ class Plan:
     memory: bool = True  # measure memory, in runs of their own
     start_up: bool = False  # measure loading and first tokens, in runs of their own
     text: str = ""  # of about as many tokens as the workload's prompt
+    chat: str = ""  # the original's chat template, for all: what was converted may have lost it
 
     @property
     def resident(self) -> bool:

@@ -21,16 +21,17 @@ def measure(handle: EngineHandle, plan: Plan) -> StartUp:
     first = handle.measure(replace(plan.workload, new_tokens=1, min_duration_s=0.0))
     assert isinstance(first, TokenMeasurement)
     found = StartUp(load_s, False, load_s, first.ttft_engine_s)
-    readings = _from_text(handle, plan.text) if plan.text else []
-    if not readings:
-        return found
-    waits_s = [wait_s for one in readings if (wait_s := one.ttft_user_s) is not None]
-    return replace(found, ttft_user_s=median(waits_s), user_tokens=readings[0].prompt_tokens)
+    for chat in dict.fromkeys((plan.chat, "")) if plan.text else ():
+        if readings := _from_text(handle, plan.text, chat):
+            waits_s = [wait_s for one in readings if (wait_s := one.ttft_user_s) is not None]
+            tokens = readings[0].prompt_tokens
+            return replace(found, ttft_user_s=median(waits_s), user_tokens=tokens, templated=bool(chat))
+    return found
 
 
-def _from_text(handle: EngineHandle, text: str) -> list[TokenMeasurement]:
-    """Empty where the engine has no tokenizer."""
-    work = TokenWorkload((), 1, text=text)
+def _from_text(handle: EngineHandle, text: str, chat: str) -> list[TokenMeasurement]:
+    """Empty where the engine has no tokenizer, or the template cannot be used."""
+    work = TokenWorkload((), 1, text=text, chat=chat)
     try:
         measured = [handle.measure(work) for _ in range(TEXTS)]
     except WorkerDied:

@@ -14,7 +14,8 @@ class TokenWorkload:
     ``sampling`` false is llama-bench's way: no token is chosen from the logits; arbitrary ids are fed, and a
     token's time is when its logits are there. ``min_duration_s``: the same generation again and again, each
     from an empty context, until so much time has passed; a tiny model's single one is over before the noise.
-    ``text`` stands in place of ids where the engine's own splitting is to be timed as well.
+    ``text`` stands in place of ids where the engine's own splitting is to be timed as well; it is laid out by
+    the chat template ``chat`` first where there is one.
     """
 
     token_ids: tuple[int, ...]
@@ -22,6 +23,7 @@ class TokenWorkload:
     sampling: bool = True
     min_duration_s: float = 0.0
     text: str = ""
+    chat: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class TokenMeasurement:
     token_times_s: tuple[float, ...]
     token_ids: tuple[int, ...] = ()
     repeats: tuple[tuple[float, ...], ...] = ()
-    tokenizing_s: float | None = None  # of a text that was handed over in place of ids
+    tokenizing_s: float | None = None  # of a text in place of ids, its chat template included
 
     @property
     def passes(self) -> tuple[tuple[float, ...], ...]:
@@ -136,8 +138,9 @@ class MemoryReading:
 class StartUp:
     """What a user waits for at first: loading in two fresh workers, and first tokens in the second.
 
-    ``ttft_user_s`` is from a text of about the usual prompt's length to its first token: tokenization and
-    engine, without a chat template, the median of a few; ``user_tokens`` is how many tokens it had.
+    ``ttft_user_s`` is from a text of about the usual prompt's length to its first token: chat template where
+    the model has one (``templated``), tokenization and engine, the median of a few; ``user_tokens`` is how
+    many tokens that made.
     """
 
     first_load_s: float
@@ -146,6 +149,7 @@ class StartUp:
     first_token_s: float | None = None  # the usual prompt's, as the first work after loading
     ttft_user_s: float | None = None
     user_tokens: int | None = None
+    templated: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from backends.domain.metric import (
     Workload,
 )
 from backends.frameworks.base import Adapter, JobContext, LanguageSession, TensorSession
+from backends.frameworks.chat import laid_out
 from backends.frameworks.samples import samples_of
 from backends.jobs.spec import (
     CHOOSE,
@@ -137,7 +138,8 @@ class WorkerSession:
 
     def _from_text(self, work: TokenWorkload, job: JobContext) -> TokenMeasurement:
         began = time.perf_counter()
-        ids = tuple(self._language.tokenize(work.text))[: self._context_tokens - work.new_tokens]
+        text = laid_out(work.chat, work.text) if work.chat else work.text
+        ids = tuple(self._language.tokenize(text))[: self._context_tokens - work.new_tokens]
         took_s = time.perf_counter() - began
         return replace(self._language.generate(ids, work.new_tokens, job), tokenizing_s=took_s)
 

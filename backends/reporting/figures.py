@@ -109,6 +109,10 @@ def start_up(account: Account) -> Table | None:
     if not read:
         return None
     first = "Cold load" if all(one.is_cold for one in read) else "First load"
+    timed = [one for one in read if one.ttft_user_s is not None]
+    chat = (
+        "the model's chat template" if timed and all(one.templated for one in timed) else "no chat template"
+    )
 
     def cells(one: ConfigurationResult) -> tuple[Figure, ...]:
         found = one.start_up
@@ -124,7 +128,7 @@ def start_up(account: Account) -> Table | None:
         cells,
         "Single readings in workers of their own, apart from the timed ones. A cold load reads files that "
         "were dropped from the system's page cache; where that cannot be done it is called a first load. The "
-        "last column has tokenization in it and no chat template; the median of three, on a warm engine.",
+        f"last column has tokenization and {chat} in it; the median of three, on a warm engine.",
     )
 
 

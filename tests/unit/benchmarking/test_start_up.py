@@ -10,7 +10,7 @@ from backends.benchmarking.conductor import run
 from backends.benchmarking.protocol import QUICK, STANDARD, Plan, tensor_workload, token_workload
 from backends.benchmarking.start_up import measure
 from backends.domain.artifact import Artifact
-from backends.domain.errors import JobFailed, WorkerDied
+from backends.domain.errors import BadInput, JobFailed, WorkerDied
 from backends.domain.metric import Measurement, StartUp, TokenMeasurement, TokenWorkload, Workload
 from tests.unit.benchmarking.fakes import ORIGINAL, FakeEngine, World, configuration
 
@@ -32,6 +32,8 @@ class Splitting(FakeEngine):
             return super().measure(work)
         if self.error:
             raise self.error
+        if work.chat == "broken":
+            raise BadInput("The model's chat template cannot be used.")
         return TokenMeasurement(7, (0.1,), tokenizing_s=next(self._takes_s))
 
 
@@ -51,6 +53,12 @@ def test_an_engine_without_a_tokenizer_has_no_time_from_a_text() -> None:
     engine.error = WorkerDied("Gone.")
     with pytest.raises(WorkerDied):
         measure(engine, PLAN)
+
+
+@pytest.mark.parametrize(("chat", "templated"), [("fine", True), ("broken", False), ("", False)])
+def test_a_chat_template_counts_where_it_can_be_used(chat: str, templated: bool) -> None:
+    found = measure(Splitting(World(lambda precision, n: 100.0)), replace(PLAN, chat=chat))
+    assert found.ttft_user_s == pytest.approx(0.104) and found.templated is templated
 
 
 def test_models_of_tensors_have_loads_only(tmp_path: object) -> None:

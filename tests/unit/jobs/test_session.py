@@ -193,6 +193,14 @@ def test_a_text_is_split_and_its_splitting_timed() -> None:
     assert answer(TokenWorkload((1,), 1)).ttft_user_s is None
 
 
+def test_a_text_is_laid_out_by_the_chat_template_first() -> None:
+    chat = "{% for m in messages %}{{ m.role }} {{ m.content }} {% endfor %}assistant"
+    plain, laid = (answer(TokenWorkload((), 1, text="one three fifteen", chat=one)) for one in ("", chat))
+    assert (plain.prompt_tokens, laid.prompt_tokens) == (3, 5)
+    with pytest.raises(BadInput, match="chat template"):
+        answer(TokenWorkload((), 1, text="one", chat="{% for %}"))
+
+
 def test_a_text_beyond_the_context_is_cut() -> None:
     context = configuration().load.context
     assert answer(TokenWorkload((), 4, text="word " * 2 * context)).prompt_tokens == context - 4

@@ -120,7 +120,8 @@ def agreement_finding(name: str, where: str, answers: Sequence[tuple[Answer, Ans
     if different:
         text = f"{where}: {different} of {len(answers)} answers differ from those of one undisturbed session."
         return Finding(name, False, text)
-    return Finding(name, True, f"{where}: all {len(answers)} answers are those of one undisturbed session.")
+    same = "the answer is that" if len(answers) == 1 else f"all {len(answers)} answers are those"
+    return Finding(name, True, f"{where}: {same} of one undisturbed session.")
 
 
 def finite_finding(answers: Sequence[Answer]) -> Finding:

@@ -52,6 +52,22 @@ TERMS: dict[str, object] = {
     "ttft": QT_TRANSLATE_NOOP(
         "Terms", "Time to first token: from the prompt's handing over to the first new token."
     ),
+    "cold load": QT_TRANSLATE_NOOP(
+        "Terms",
+        "Opening the model with its files read from the disk.",
+    ),
+    "first load": QT_TRANSLATE_NOOP(
+        "Terms", "Opening the model at first; whether its files were in memory before is not known."
+    ),
+    "warm load": QT_TRANSLATE_NOOP(
+        "Terms", "Opening the model in a fresh process while its files are still in memory."
+    ),
+    "first token": QT_TRANSLATE_NOOP(
+        "Terms", "Time to first token of the usual prompt, as the first work after a warm load."
+    ),
+    "from text": QT_TRANSLATE_NOOP(
+        "Terms", "From a text to the first new token: chat template, splitting into tokens, and the engine."
+    ),
     "gap": QT_TRANSLATE_NOOP("Terms", "The time between two tokens that follow one another."),
     "latency": QT_TRANSLATE_NOOP(
         "Terms", "How long one inference takes: p50 is the median, p95 the slow end."

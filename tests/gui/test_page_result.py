@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog
 from backends.actions.certificate import verify_certificate
 from backends.domain.artifact import Sameness
 from backends.domain.gate import Gate, GateResult, Verdict
-from backends.domain.metric import Interval
+from backends.domain.metric import Interval, StartUp
 from backends.domain.model import ModelKind
 from backends.domain.result import LanguageFidelity, RunRecord
 from backends.optimization.gates import default_gates, known_thresholds, with_thresholds
@@ -22,6 +22,7 @@ from gui.wizard.pages.measured_words import claim_chip, gate_needs, gate_value
 from gui.wizard.pages.quality_card import QualityCard
 from gui.wizard.pages.result import ResultPage
 from gui.wizard.pages.run_report import rejudged, report_of
+from gui.wizard.pages.start_up_card import StartUpCard
 from tests.gui.simulated import LANGUAGE, VISION, certifiable_run, stored_run, wizard_state, work
 
 
@@ -94,6 +95,27 @@ def with_fidelity(record: RunRecord) -> RunRecord:
         for one in record.results
     ]
     return replace(record, results=tuple(results))
+
+
+def test_loading_and_first_tokens_are_told_apart(record: RunRecord, qtbot) -> None:
+    card = StartUpCard()
+    qtbot.addWidget(card)
+    card.show_run(record)
+    assert not card.isVisible(), "nothing of it was measured"
+    found = StartUp(1.25, True, 0.5, 0.042, 0.0513, 530, templated=True)
+    first, *others = record.results
+    card.show_run(replace(record, results=(replace(first, start_up=found), *others)))
+    model = card.table.model()
+    titles = [column.title for column in model.columns]
+    assert titles == ["Configuration", "Cold load", "Warm load", "First token after it", "From text to token"]
+    cells = [model.cell(0, number) for number in range(1, 5)]
+    assert [plain(cell.text) for cell in cells] == ["1,250 ms", "500 ms", "42.0 ms", "51.3 ms"]
+    assert plain(cells[3].second) == "530 tokens" and "chat template first" in cells[3].tip
+    assert plain(model.cell(1, 1).text) == "–"
+    plainly = replace(found, is_cold=False, templated=False)
+    card.show_run(replace(record, results=(replace(first, start_up=plainly),)))
+    model = card.table.model()
+    assert model.columns[1].title == "First load" and "no chat template" in model.cell(0, 4).tip
 
 
 def test_quality_has_every_figure_on_text_and_on_tasks(record: RunRecord, qtbot) -> None:

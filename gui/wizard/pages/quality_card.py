@@ -2,65 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-from PySide6.QtCore import QT_TRANSLATE_NOOP
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from PySide6.QtWidgets import QWidget
 
 from backends.domain.metric import Interval
-from backends.domain.result import ConfigurationResult, LanguageFidelity, RunRecord
-from gui.models.cells import Cell, TextCell, figure
-from gui.models.table import Column, TableModel
+from backends.domain.result import ConfigurationResult, LanguageFidelity
+from gui.models.cells import Cell, figure
 from gui.widgets import units
-from gui.widgets.card import Card
-from gui.widgets.table import Table
-from gui.widgets.terms import explain
-from gui.widgets.text import Role, label
-from gui.wizard.pages.entries import entries_of_results
+from gui.wizard.pages.comparison_card import ComparisonCard, Spec, present_columns
 from gui.wizard.pages.measured_words import NOT_MEASURED, percent_spread, say
-from gui.wizard.pages.result_table import ResultColumn, name_column
-
-Read = Callable[[ConfigurationResult], Cell | None]
 
 
-class QualityCard(Card):
-    """Hidden where a run has no such figures. A run has the columns of what was measured in it."""
+class QualityCard(ComparisonCard):
+    """A run has the columns of what was measured in it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent=parent)
-        self.set_title(self.tr("Quality against the original"))
-        self.table: Table | None = None
-        note = self.tr(
+        note = QCoreApplication.translate(
+            "QualityCard",
             "Text: the same tokens through every engine. Tasks: the same questions. Nothing here ranks;"
-            " the gates say what is enough."
+            " the gates say what is enough.",
         )
-        self.add(label(note, Role.NOTE, wrap=True))
-
-    def show_run(self, record: RunRecord) -> None:
-        ordered = sorted(record.results, key=lambda r: not r.configuration.artifact.original)
-        columns = quality_columns(ordered)
-        self.setVisible(len(columns) > 1)
-        if self.table is not None:
-            self.body.removeWidget(self.table)
-            self.table.hide()
-            self.table.deleteLater()
-        self.table = Table(TableModel(columns, ordered))
-        self.table.setAccessibleName(self.accessibleName())
-        self.body.insertWidget(self.body.count() - 1, self.table)
+        title = QCoreApplication.translate("QualityCard", "Quality against the original")
+        super().__init__(title, note, lambda results: present_columns(results, _columns()), parent)
 
 
-def quality_columns(results: Sequence[ConfigurationResult]) -> list[ResultColumn]:
-    """The name, and those columns that have a figure for any of ``results``."""
-    shown = {entry.label: entry for entry in entries_of_results(results)}
-    found = [
-        _column(title, read, explain(term))
-        for title, read, term in _columns()
-        if any(read(result) is not None for result in results)
-    ]
-    return [name_column(shown), *found]
-
-
-def _columns() -> tuple[tuple[str, Read, str], ...]:
+def _columns() -> tuple[Spec, ...]:
     return (
         (say(QT_TRANSLATE_NOOP("Measured", "Perplexity")), _perplexity, "perplexity"),
         (say(QT_TRANSLATE_NOOP("Measured", "To original")), _perplexity_ratio, "perplexity"),
@@ -71,13 +37,6 @@ def _columns() -> tuple[tuple[str, Read, str], ...]:
         (say(QT_TRANSLATE_NOOP("Measured", "Answer flips")), _answer_flips, "answer flips"),
         (say(QT_TRANSLATE_NOOP("Measured", "Similar output")), _similarity, "output similarity"),
     )
-
-
-def _column(title: str, read: Read, term: str) -> ResultColumn:
-    def cell(result: ConfigurationResult) -> Cell:
-        return read(result) or TextCell(NOT_MEASURED, muted=True)
-
-    return Column(title, cell, right=True, term=term)
 
 
 def _perplexity(result: ConfigurationResult) -> Cell | None:

@@ -24,6 +24,7 @@ from gui.wizard.pages.point_cards import FindingsCard, GatesCard, ProofCard, Wha
 from gui.wizard.pages.quality_card import QualityCard
 from gui.wizard.pages.run_report import Point, RunReport, Win
 from gui.wizard.pages.saving import ChartCard
+from gui.wizard.pages.start_up_card import StartUpCard
 from gui.wizard.pages.summary_card import SummaryCard
 
 EXACT = ("memory", "size")
@@ -39,7 +40,7 @@ class ResultView(QWidget):
         self.report: RunReport | None = None
         self.gates, self.findings = GatesCard(), FindingsCard()
         self.what_ran, self.proof = WhatRanCard(), ProofCard()
-        self.table, self.quality = SummaryCard(), QualityCard()
+        self.table, self.quality, self.start_up = SummaryCard(), QualityCard(), StartUpCard()
         self.gates.chosen.connect(self.show_point)
         self.wins = FactGrid()
         self.scatter_card: Card | None = None
@@ -56,6 +57,7 @@ class ResultView(QWidget):
         self._column.addWidget(self._wins_card())
         self._column.addWidget(self.table)
         self._column.addWidget(self.quality)
+        self._column.addWidget(self.start_up)
         self._column.addStretch(1)
 
     def show_report(self, report: RunReport) -> None:
@@ -64,6 +66,7 @@ class ResultView(QWidget):
         self.gates.set_points(report)
         self.table.show_run(report.record)
         self.quality.show_run(report.record)
+        self.start_up.show_run(report.record)
         self.wins.set_rows([self._win_row(win, report) for win in report.wins])
         made = [point.label for point in report.points if not point.original]
         first = report.recommended or next(iter(made), report.points[0].label if report.points else "")

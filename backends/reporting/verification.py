@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from backends.domain.errors import BadInput
@@ -76,12 +77,12 @@ def verify(path: Path, named: Sequence[Path], ring: KeyRing, also: Sequence[Path
         return Verification(None, False, "", (error.message,), remedy=error.remedy)
     artifacts = certificate.artifacts
     meant = [_meant(artifacts, place) for place in named]
-    exactly = tuple(found for found in meant if found is not None)
-    if len(exactly) < len(named) or also:
+    exactly = tuple(chain.from_iterable(meant))
+    if not all(meant) or also:
         checks = tuple(check(one, _searched(one, named, meant), also) for one in artifacts)
     else:
         checks = exactly
-    strange = [_strange(place) for place, found in zip(named, meant, strict=True) if found is None]
+    strange = [_strange(place) for place, found in zip(named, meant, strict=True) if not found]
     problems = (*strange, *(found.problem for found in (*exactly, *checks)))
     told = tuple(dict.fromkeys(problem for problem in problems if problem))
     missing = any(found.folder is None for found in checks)
@@ -121,11 +122,11 @@ def check(artifact: CertifiedArtifact, named: Sequence[Path], also: Sequence[Pat
 
 
 def _searched(
-    artifact: CertifiedArtifact, named: Sequence[Path], meant: Sequence[ArtifactCheck | None]
+    artifact: CertifiedArtifact, named: Sequence[Path], meant: Sequence[tuple[ArtifactCheck, ...]]
 ) -> list[Path]:
     """Without what is another artifact's."""
     known = zip(named, meant, strict=True)
-    return [place for place, found in known if found is None or found.label == artifact.label]
+    return [place for place, found in known if not found or artifact.label in {one.label for one in found}]
 
 
 def _strange(place: Path) -> str:
@@ -135,16 +136,22 @@ def _strange(place: Path) -> str:
     return f"“{place.name}” is no file of this certificate." if place.exists() else f"There is no “{place}”."
 
 
-def _meant(artifacts: Sequence[CertifiedArtifact], place: Path) -> ArtifactCheck | None:
-    """The artifact that a named file or folder is, or that it was before it was changed."""
+def _meant(artifacts: Sequence[CertifiedArtifact], place: Path) -> tuple[ArtifactCheck, ...]:
+    """The artifact that a named file or folder is, or that it was before it was changed.
+
+    More than one where the same files were certified several times, opened in different ways.
+    """
     if place.is_file():
         folders = [(one, _folder_of(one, place)) for one in artifacts]
     else:
         folders = [(one, place if _may_be(one, place) else None) for one in artifacts]
     found = [
-        (_compared(one, folder), _is_named(one, folder)) for one, folder in folders if folder is not None
+        (_compared(one, folder), _is_named(one, folder), one) for one, folder in folders if folder is not None
     ]
-    return min(found, key=lambda one: (one[0].differences, not one[1]))[0] if found else None
+    if not found:
+        return ()
+    best, _, meant = min(found, key=lambda one: (one[0].differences, not one[1]))
+    return tuple(replace(best, label=one.label) for one in artifacts if one.files == meant.files)
 
 
 def _may_be(artifact: CertifiedArtifact, folder: Path) -> bool:

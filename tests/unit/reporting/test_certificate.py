@@ -258,6 +258,29 @@ def test_what_is_named_is_checked_and_nothing_else(paper: Path, models: Path, ri
     assert with_rest.ok and len(with_rest.artifacts) == 5
 
 
+def test_files_that_were_measured_in_two_ways_are_checked_for_both(
+    models: Path, ring: KeyRing, tmp_path: Path
+) -> None:
+    one = models / "made-up-openvino-int8"
+    record = with_files(made_up_run(), models)
+    usual = next(result for result in record.results if result.configuration.artifact.path.parent == one)
+    other = replace(usual, label=f"{usual.label}, threads=1")
+    assert record.setup is not None
+    hashes = {**record.setup.hashes, other.label: record.setup.hashes[usual.label]}
+    history = History(tmp_path / "history.sqlite3")
+    run_id = history.start(record.model, record.machine, record.notes, replace(record.setup, hashes=hashes))
+    for result in (*record.results, other):
+        history.put_result(run_id, result)
+    history.finish(run_id)
+    path = tmp_path / "two.cert.json"
+    action.certify(run_id, path, history, ring)
+    found = verify(path, [one], ring)
+    assert found.ok and {check.label for check in found.artifacts} == {usual.label, other.label}
+    assert len(verify(path, [one], ring, also=[models]).artifacts) == 6
+    (one / "model.gguf").write_bytes(b"other")
+    assert len(verify(path, [one], ring).problems) == 2
+
+
 def test_the_changed_original_is_found_though_other_files_have_its_name(
     paper: Path, models: Path, ring: KeyRing
 ) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from backends.actions.acceleration import Acceleration
 from backends.actions.artifacts import load_artifact
 from backends.actions.compare import Comparison, refuse_other_files
-from backends.actions.keeping import chosen_weights, setup_of, with_hashes
+from backends.actions.keeping import chosen_weights, model_hashes, setup_of, with_hashes
 from backends.actions.measuring import Measuring
 from backends.actions.parts import Parts
 from backends.actions.quantize import quantize
@@ -166,8 +166,11 @@ class Pipeline:
             text = f"{len(found.trials)} settings were tried; none was {search.LEAST_GAIN:.0%} faster."
             return [replace(stages.skipped(Step.ACCELERATION, text, *notes), trials=found.trials)]
         changed = search.described(found.load, acceleration.start)
+        hashes = best.artifact.hashes or model_hashes(best.artifact, self.shared.job)
         faster = Configuration(
-            replace(best.artifact, original=False), found.load, f"{self.best.label}, {changed}"
+            replace(best.artifact, original=False, hashes=hashes),
+            found.load,
+            f"{self.best.label}, {changed}",
         )
         tried = f"The best of {len(found.trials)} settings tried: {changed}."
         return [

@@ -63,19 +63,21 @@ def decided(
     """Whether a stage holds against the best before it, and the sentences that say why.
 
     It does not where it fails to run, where a quality gate fails, or where the main rate is slower by its
-    whole interval. Settings that change nothing but speed have to be faster by their whole interval.
+    whole interval. Where no difference in that can be told, the other rate decides. Settings that change
+    nothing but speed have to be faster by their whole interval in one of them.
     """
     if result.failure:
         return Stage(step, Outcome.FAILED, (result.failure,), result, before.label)
     failing = [gate for gate in gates if gate.gate.name in QUALITY_GATES and gate.verdict is Verdict.FAIL]
-    outcome, why = _judged(step, main_comparison(result), failing, emulated)
+    outcome, why = _judged(step, result, failing, emulated)
     told = (why, *_speeds(result, emulated), *_sizes(result, before), *_qualities(gates))
     return Stage(step, outcome, told, result, before.label)
 
 
 def _judged(
-    step: Step, main: Comparison | None, failed: Sequence[GateResult], emulated: bool
+    step: Step, result: ConfigurationResult, failed: Sequence[GateResult], emulated: bool
 ) -> tuple[Outcome, str]:
+    main = main_comparison(result)
     if failed:
         names = ", ".join(gate.gate.name.replace("_", " ") for gate in failed)
         return Outcome.DROPPED, f"It fails the quality gate {names}, so it is dropped."
@@ -87,6 +89,17 @@ def _judged(
         return Outcome.DROPPED, "It is slower by the whole interval, so it is dropped."
     if main.ratio.low > 1:
         return Outcome.KEPT, "It is faster by the whole interval."
+    return _judged_by_others(step, [one for one in result.comparisons if one.metric != main.metric])
+
+
+def _judged_by_others(step: Step, others: Sequence[Comparison]) -> tuple[Outcome, str]:
+    """Where the main rate is not told apart."""
+    for one in others:
+        name = _NAMES.get(one.metric, one.metric)
+        if one.ratio.high < 1:
+            return Outcome.DROPPED, f"{name} is slower by the whole interval, and nothing else is faster."
+        if one.ratio.low > 1:
+            return Outcome.KEPT, f"{name} is faster by the whole interval; the rest is not told apart."
     if step is Step.ACCELERATION:
         return Outcome.DROPPED, "No gain is certain, so the settings stay as they were."
     return Outcome.KEPT, "No difference in speed can be told; it is kept as it loses nothing for certain."

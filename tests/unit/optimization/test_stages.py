@@ -71,6 +71,28 @@ def test_a_stage_holds_by_its_whole_interval(
     assert any("Peak memory 100.0 MiB after 200.0 MiB" in told for told in found.evidence)
 
 
+TIE, BETTER, WORSE = interval(1.0, 0.9, 1.1), interval(2.0, 1.9, 2.1), interval(0.8, 0.7, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("step", "decode", "prefill", "outcome", "words"),
+    [
+        (Step.ACCELERATION, TIE, BETTER, Outcome.KEPT, "Prefill is faster"),
+        (Step.ACCELERATION, TIE, TIE, Outcome.DROPPED, "No gain is certain"),
+        (Step.ACCELERATION, BETTER, WORSE, Outcome.KEPT, "It is faster"),
+        (Step.QUANTIZATION, TIE, WORSE, Outcome.DROPPED, "Prefill is slower"),
+        (Step.QUANTIZATION, TIE, TIE, Outcome.KEPT, "No difference"),
+        (Step.QUANTIZATION, WORSE, BETTER, Outcome.DROPPED, "It is slower"),
+    ],
+)
+def test_the_other_rate_decides_where_the_main_one_does_not(
+    step: Step, decode: Interval, prefill: Interval, outcome: Outcome, words: str
+) -> None:
+    comparisons = (comparison(DECODE, decode), comparison("prefill_tokens_per_s", prefill))
+    found = decided(step, result(label="x", comparisons=comparisons), BASE, ())
+    assert found.verdict == outcome and words in found.evidence[0]
+
+
 def test_a_failed_quality_gate_drops_it_however_fast_it_is() -> None:
     gates = (gate("perplexity", Verdict.FAIL), gate("memory", Verdict.FAIL))
     found = decided(Step.QUANTIZATION, made("x", interval(3.0)), BASE, gates)

@@ -137,7 +137,9 @@ def test_it_can_be_stopped_and_says_what_fails(open_page, qtbot) -> None:
     assert page.banner.sentence.text() == "No step could be measured."
 
 
-def test_a_sweep_waits_while_it_is_paused(open_page, qtbot) -> None:
+@pytest.fixture
+def paused_page(open_page, qtbot) -> ModesPage:
+    """A sweep that was paused while a step was in hand, and stands still now."""
     fake = Fake()
     page = open_page(fake)
     fake.go_on.clear()
@@ -148,22 +150,19 @@ def test_a_sweep_waits_while_it_is_paused(open_page, qtbot) -> None:
     fake.go_on.set()
     qtbot.waitUntil(lambda: page.state.status == "Paused")
     assert page.state.busy and not page.result.isVisible()
-    page.pausing.resume()
-    qtbot.waitUntil(page.result.isVisible)
-    assert not page.state.busy and page.state.status == ""
+    return page
 
 
-def test_a_paused_sweep_can_be_stopped(open_page, qtbot) -> None:
-    fake = Fake()
-    page = open_page(fake)
-    fake.go_on.clear()
-    page.apply()
-    page.pausing.pause()
-    fake.go_on.set()
-    qtbot.waitUntil(lambda: page.state.status == "Paused")
-    page.stop()
-    qtbot.waitUntil(lambda: not page.state.busy)
-    assert not page.result.isVisible() and not page.banner.isVisible()
+def test_a_paused_sweep_goes_on(paused_page: ModesPage, qtbot) -> None:
+    paused_page.pausing.resume()
+    qtbot.waitUntil(paused_page.result.isVisible)
+    assert not paused_page.state.busy and paused_page.state.status == ""
+
+
+def test_a_paused_sweep_can_be_stopped(paused_page: ModesPage, qtbot) -> None:
+    paused_page.stop()
+    qtbot.waitUntil(lambda: not paused_page.state.busy)
+    assert not paused_page.result.isVisible() and not paused_page.banner.isVisible()
 
 
 def test_what_runs_without_a_break_has_no_pause(open_page, qtbot) -> None:

@@ -107,7 +107,13 @@ def test_loading_and_first_tokens_are_told_apart(record: RunRecord, qtbot) -> No
     card.show_run(replace(record, results=(replace(first, start_up=found), *others)))
     model = card.table.model()
     titles = [column.title for column in model.columns]
-    assert titles == ["Configuration", "Cold load", "Warm load", "First token after it", "From text to token"]
+    assert titles == [
+        "Configuration",
+        "Cold load",
+        "Warm load",
+        "First token after load",
+        "From text to token",
+    ]
     cells = [model.cell(0, number) for number in range(1, 5)]
     assert [plain(cell.text) for cell in cells] == ["1,250 ms", "500 ms", "42.0 ms", "51.3 ms"]
     assert plain(cells[3].second) == "530 tokens" and "chat template first" in cells[3].tip

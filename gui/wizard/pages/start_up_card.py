@@ -32,7 +32,7 @@ def start_up_columns(results: Results) -> list[ResultColumn]:
     is_cold = bool(read) and all(one.is_cold for one in read)
     cold, first = QT_TRANSLATE_NOOP("Measured", "Cold load"), QT_TRANSLATE_NOOP("Measured", "First load")
     warm = say(QT_TRANSLATE_NOOP("Measured", "Warm load"))
-    token = say(QT_TRANSLATE_NOOP("Measured", "First token after it"))
+    token = say(QT_TRANSLATE_NOOP("Measured", "First token after load"))
     return present_columns(
         results,
         (

@@ -26,7 +26,7 @@ from backends.benchmarking.grid import grid_of
 from backends.benchmarking.protocol import Plan
 from backends.benchmarking.room import Room
 from backends.domain.artifact import Artifact, Configuration
-from backends.domain.errors import EdgewrightError
+from backends.domain.errors import BadInput, EdgewrightError
 from backends.domain.events import Log
 from backends.domain.gate import GateResult
 from backends.domain.metric import TensorWorkload, TokenWorkload
@@ -114,8 +114,14 @@ class Measuring:
 
     @cached_property
     def chat(self) -> str:
-        """The original's chat template, where it answers text."""
-        return chat_template(self.original.artifact.path) if self.material.prompt else ""
+        """The original's chat template, where it answers text. A run does not end for want of it."""
+        if not self.material.prompt:
+            return ""
+        try:
+            return chat_template(self.original.artifact.path)
+        except BadInput as error:
+            self.job.emit(Log(f"The chat template is left out: {error.message}"))
+            return ""
 
     def plan(self, original: Configuration, candidates: Sequence[Configuration]) -> Plan:
         work = self.material.work

@@ -317,6 +317,19 @@ def test_the_kind_of_file_is_in_its_name(qtbot, monkeypatch, chosen: str, kind: 
     assert file_name("Decode, tokens per second") == "Decode-tokens-per-second"
 
 
+def test_nobody_waits_untold_where_a_pause_comes_just_behind_the_look() -> None:
+    class PausedBehindTheLook(PauseGate):
+        @property
+        def paused(self) -> bool:
+            looked = super().paused
+            self.pause()
+            return looked
+
+    gate = PausedBehindTheLook()
+    gate.wait(Context(lambda event: None))
+    assert gate.paused
+
+
 def test_the_gate_lets_go_when_cancelled() -> None:
     gate, job = PauseGate(), Context(lambda event: None)
     gate.pause()

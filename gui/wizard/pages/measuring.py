@@ -43,12 +43,15 @@ class PauseGate:
         self._open.set()
 
     def wait(self, job: JobContext) -> None:
-        """Block while paused. Raises JobCancelled where the job is cancelled meanwhile."""
+        """Block while paused. Raises JobCancelled where the job is cancelled meanwhile.
+
+        Looks once: a pause that comes just behind that holds at the next gate, where ``on_hold`` tells of it.
+        """
         if self.paused:
             self._on_hold()
-        forget = job.token.on_cancel(self.resume) if isinstance(job, Context) else self.resume
-        self._open.wait()
-        forget()
+            forget = job.token.on_cancel(self.resume) if isinstance(job, Context) else self.resume
+            self._open.wait()
+            forget()
         job.check_cancelled()
 
 

@@ -40,7 +40,8 @@ class FoldersCard(Card):
 
     def read(self) -> None:
         """Count anew, in the background."""
-        self._services.runner.start(lambda _job: _found(self._shown()), self.show_kept)
+        shown = self._shown()
+        self._services.runner.start(lambda _job: _found(shown), self.show_kept)
 
     def show_kept(self, terminal: Terminal) -> None:
         """Where it cannot be counted, nothing is said."""
@@ -65,7 +66,8 @@ class FoldersCard(Card):
     def clear_away(self) -> None:
         """What has come into use since it was counted stays."""
         self.clear.setEnabled(False)
-        self._services.runner.start(lambda _job: clear(_found(self._shown())), self._cleared)
+        shown = self._shown()
+        self._services.runner.start(lambda _job: clear(_found(shown)), self._cleared)
 
     def _cleared(self, terminal: Terminal) -> None:
         self.clear.setEnabled(True)
